@@ -1,0 +1,111 @@
+import type { HostConnection } from "../ssh/types";
+
+/** A problem of the input, with the place a person must go to. */
+export interface Problem {
+  readonly file: string;
+  readonly line: number;
+  /** "postgresql_clusters.main.nodes.n1.id" */
+  readonly path: string;
+  readonly message: string;
+}
+
+export type Family = "debian";
+
+/** An extra package repository on a host; none: the distribution's own packages are used. */
+export interface RepositorySpec {
+  readonly name: string;
+  readonly uri: string;
+  readonly suite: string;
+  readonly components: readonly string[];
+  /** ASCII-armoured public key the repository is signed with. */
+  readonly key: string;
+}
+
+export interface HostSpec {
+  readonly name: string;
+  /** The address the other nodes and the clients use. */
+  readonly address: string;
+  readonly family: Family;
+  readonly connection: HostConnection;
+  readonly repository?: RepositorySpec;
+}
+
+/** Who starts the cluster's life. After that the role of a node is observed, never desired. */
+export type InitialRole = "primary" | "standby" | "witness";
+
+export interface NodeSpec {
+  readonly name: string;
+  readonly id: number;
+  readonly host: string;
+  readonly address: string;
+  readonly initialRole: InitialRole;
+  readonly priority: number;
+  readonly location: string;
+  /** Node to follow instead of the primary (cascading). */
+  readonly upstream?: string;
+}
+
+export interface HbaRule {
+  readonly type: "local" | "host" | "hostssl" | "hostnossl";
+  readonly database: string;
+  readonly user: string;
+  /** CIDR or "samehost"/"samenet"; absent for local. */
+  readonly address?: string;
+  readonly method: string;
+}
+
+export interface RoleSpec {
+  readonly name: string;
+  readonly login: boolean;
+  readonly createdb: boolean;
+  readonly createrole: boolean;
+  readonly superuser: boolean;
+  readonly replication: boolean;
+  readonly connectionLimit: number;
+  /** Name of the stack secret with the password; absent: the role has none. */
+  readonly passwordSecret?: string;
+}
+
+export interface DatabaseSpec {
+  readonly name: string;
+  readonly owner?: string;
+  readonly extensions: readonly string[];
+}
+
+export interface HookSpec {
+  /** Command line given to a shell. */
+  readonly run: string;
+  /** "control" or the name of a node. */
+  readonly on: string;
+}
+
+export interface ClusterSpec {
+  readonly name: string;
+  /** Major version of PostgreSQL. */
+  readonly version: 13 | 14 | 15 | 16 | 17;
+  readonly port: number;
+  readonly family: Family;
+  readonly dataDirectory: string;
+  /** In order of id. */
+  readonly nodes: readonly NodeSpec[];
+  /** Everything that goes into the managed part of postgresql.conf: the user's, our defaults, what repmgr needs. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** The whole pg_hba.conf in order: local, peers, the user's own rules. */
+  readonly hba: readonly HbaRule[];
+  /** Networks let in by the firewall, besides the peers. CIDR. */
+  readonly clients: readonly string[];
+  readonly failover: "automatic" | "manual";
+  /** repmgr.conf options the user chose, over our defaults; node-specific ones are derived later. */
+  readonly repmgrOptions: Readonly<Record<string, string>>;
+  readonly repmgrPasswordSecret: string;
+  readonly roles: readonly RoleSpec[];
+  readonly databases: readonly DatabaseSpec[];
+  readonly hooks: { readonly afterDeploy: readonly HookSpec[] };
+  /** When true PGDATA may be removed on destroy; recorded in state before it counts. */
+  readonly allowDataLoss: boolean;
+}
+
+export interface Inventory {
+  readonly hosts: ReadonlyMap<string, HostSpec>;
+  readonly clusters: readonly ClusterSpec[];
+}

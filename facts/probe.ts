@@ -1,0 +1,18 @@
+/**
+ * A read-only question to a host: a shell snippet and the parser of its answer. Probes of one host that are asked
+ * within the same few milliseconds travel in one script; equal keys are asked once.
+ */
+export interface Probe<T> {
+  /** Names the question and its arguments; two probes with the same key must have the same script. */
+  readonly key: string;
+  /** POSIX shell, run as root in a subshell of its own; must not change the host. */
+  readonly script: string;
+  /** @throws Error when the answer makes no sense; the caller adds host and key. */
+  parse(answer: ProbeAnswer): T;
+}
+
+export interface ProbeAnswer {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
