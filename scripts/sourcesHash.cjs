@@ -3,7 +3,7 @@ const { createHash } = require("node:crypto");
 const { existsSync, readdirSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 
-const SOURCES = ["index.ts", "tsconfig.json", "actions", "bench", "config", "facts", "lab", "providers", "resources"];
+const SOURCES = ["index.ts", "tsconfig.json", "actions", "bench", "config", "facts", "families", "lab", "providers", "resources"];
 const MORE_SOURCES = ["scripts", "ssh"];
 
 function files(path) {

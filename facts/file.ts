@@ -1,0 +1,29 @@
+import { sh } from "../ssh/quote";
+import type { Probe } from "./probe";
+
+export interface FileFact {
+  /** "postgres:postgres" */
+  readonly owner: string;
+  /** "0640" */
+  readonly mode: string;
+  readonly content: string;
+}
+
+/** A whole small text file; undefined when there is none. */
+export function fileProbe(path: string): Probe<FileFact | undefined> {
+  return {
+    key: `file ${path}`,
+    script: `f=${sh(path)}
+[ -e "$f" ] || exit 44
+stat -c '%U:%G 0%a' "$f"
+cat "$f"`,
+    parse({ code, stdout, stderr }) {
+      if (code === 44) return undefined;
+      if (code !== 0) throw new Error(stderr);
+      const end = stdout.indexOf("\n");
+      const [owner, mode] = stdout.slice(0, end).split(" ");
+      if (owner === undefined || mode === undefined) throw new Error(`unexpected first line: ${stdout.slice(0, end)}`);
+      return { owner, mode, content: stdout.slice(end + 1) };
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import type { HostConnection, Shell } from "../ssh/types";
+import type { Probe, ProbeAnswer } from "./probe";
+
+/** How long the first question to a host waits for company, so that one script carries them all. */
+const GATHER_MS = 4;
+/** How old an answer may be for a review; plans never use an answer from before they asked. */
+const REVIEW_AGE_MS = 5_000;
+const BATCH_DEADLINE_MS = 60_000;
+
+interface Known {
+  readonly askedAt: number;
+  readonly answer: Promise<ProbeAnswer>;
+}
+
+interface Waiting {
+  readonly probe: Probe<unknown>;
+  readonly resolve: (answer: ProbeAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Asks hosts. All questions that reach a host within a few milliseconds travel in one script; during a review
+ * (read, check) equal questions of the last seconds are answered once, until something is written to that host.
+ */
+export class FactLoader {
+  private readonly known = new Map<string, Map<string, Known>>();
+  private readonly waiting = new Map<string, { host: HostConnection; queue: Waiting[] }>();
+
+  constructor(private readonly shell: Shell) {}
+
+  /**
+   * @param fresh true before planning a change: only an answer to this very question, asked now, will do
+   * @throws Unreachable, DeadlineExceeded from the shell; Error naming host and probe when the answer makes no sense
+   */
+  async ask<T>(host: HostConnection, probe: Probe<T>, fresh: boolean): Promise<T> {
+    const known = this.known.get(host.name)?.get(probe.key);
+    const usable = known !== undefined && !fresh && Date.now() - known.askedAt < REVIEW_AGE_MS;
+    const answer = usable ? known.answer : this.enqueue(host, probe);
+    const got = await answer;
+    try {
+      return probe.parse(got);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`${host.name}: cannot read the answer to "${probe.key}": ${reason}; stderr: ${tail(got.stderr)}`);
+    }
+  }
+
+  /** Forgets what is known of a host; called after every write to it. */
+  forget(hostName: string): void {
+    this.known.delete(hostName);
+  }
+
+  private enqueue(host: HostConnection, probe: Probe<unknown>): Promise<ProbeAnswer> {
+    const answer = new Promise<ProbeAnswer>((resolve, reject) => {
+      const pending = this.waiting.get(host.name) ?? { host, queue: [] };
+      if (pending.queue.length === 0) {
+        this.waiting.set(host.name, pending);
+        setTimeout(() => void this.flush(host.name), GATHER_MS);
+      }
+      pending.queue.push({ probe, resolve, reject });
+    });
+    const ofHost = this.known.get(host.name) ?? new Map<string, Known>();
+    this.known.set(host.name, ofHost);
+    ofHost.set(probe.key, { askedAt: Date.now(), answer });
+    answer.catch(() => ofHost.delete(probe.key));
+    return answer;
+  }
+
+  private async flush(hostName: string): Promise<void> {
+    const pending = this.waiting.get(hostName);
+    this.waiting.delete(hostName);
+    if (pending === undefined) return;
+    const probes = [...new Map(pending.queue.map((w) => [w.probe.key, w.probe])).values()];
+    const boundary = `@@${randomBytes(9).toString("hex")}`;
+    try {
+      const result = await this.shell.run(pending.host, {
+        what: `read the facts of ${hostName}`,
+        script: batchScript(probes, boundary),
+        deadlineMs: BATCH_DEADLINE_MS,
+      });
+      const answers = splitAnswers(result.stdout, boundary);
+      for (const { probe, resolve, reject } of pending.queue) {
+        const answer = answers.get(probes.findIndex((p) => p.key === probe.key));
+        if (answer !== undefined) resolve(answer);
+        else reject(new Error(`${hostName}: no answer to "${probe.key}"; stderr: ${tail(result.stderr)}`));
+      }
+    } catch (error) {
+      for (const { reject } of pending.queue) reject(error);
+    }
+  }
+}
+
+/** One script that runs every probe in a subshell and frames exit status, stdout and stderr with the boundary. */
+function batchScript(probes: readonly Probe<unknown>[], boundary: string): string {
+  const parts = probes.map(
+    ({ script }, index) => `
+( ${script}
+) >"$work/out" 2>"$work/err" </dev/null
+code=$?
+printf '%s %s %s %s %s\\n' '${boundary}' ${index} $code "$(wc -c <"$work/out")" "$(wc -c <"$work/err")"
+cat "$work/out" "$work/err"
+echo`,
+  );
+  return `work=$(mktemp -d /run/repmgr-pulumi.XXXXXX) || exit 1
+trap 'rm -rf "$work"' EXIT
+${parts.join("\n")}
+`;
+}
+
+/** Inverse of batchScript. Lengths are in bytes, so the text is cut as a buffer. */
+export function splitAnswers(stdout: string, boundary: string): Map<number, ProbeAnswer> {
+  const bytes = Buffer.from(stdout, "utf8");
+  const answers = new Map<number, ProbeAnswer>();
+  let at = bytes.indexOf(boundary);
+  while (at >= 0) {
+    const lineEnd = bytes.indexOf("\n", at);
+    const [, index, code, out, err] = bytes.subarray(at, lineEnd).toString("utf8").split(/\s+/).map(Number);
+    if (index === undefined || code === undefined || out === undefined || err === undefined) break;
+    const start = lineEnd + 1;
+    answers.set(index, {
+      code,
+      stdout: bytes.subarray(start, start + out).toString("utf8"),
+      stderr: bytes.subarray(start + out, start + out + err).toString("utf8"),
+    });
+    at = bytes.indexOf(boundary, start + out + err);
+  }
+  return answers;
+}
+
+function tail(text: string): string {
+  return text.trim().slice(-400) || "(empty)";
+}

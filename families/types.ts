@@ -1,0 +1,24 @@
+/** What differs between families of Linux distributions. One file a family; adding a family is adding a file. */
+export interface FamilyLayout {
+  /** Directory with postgres, initdb, repmgr, repmgrd of one major version. */
+  binDirectory(version: number): string;
+  /** Packages that bring PostgreSQL and repmgr of one major version. */
+  packages(version: number): string[];
+  /** Path of the repmgr.conf and the other small files of a cluster. */
+  clusterDirectory(cluster: string): string;
+  readonly systemctl: string;
+  readonly sudo: string;
+}
+
+/** Names and paths that belong to one cluster on a host; no two clusters ever share one. */
+export interface ClusterPaths {
+  readonly directory: string;
+  readonly repmgrConf: string;
+  readonly passFile: string;
+  readonly startGuard: string;
+  readonly sudoers: string;
+  readonly postgresqlUnit: string;
+  readonly repmgrdUnit: string;
+  readonly logDirectory: string;
+  readonly socketDirectory: string;
+}

@@ -1,0 +1,51 @@
+import type { Action } from "../actions/action";
+import type { Probe } from "../facts/probe";
+import type { HostConnection } from "../ssh/types";
+
+/** What every kind's inputs carry. `reach` says how to get to the hosts named in the inputs; it is never compared. */
+export interface BaseInputs {
+  readonly kind: string;
+  readonly reach: Readonly<Record<string, HostConnection>>;
+}
+
+/** What a kind may do while it observes. */
+export interface Ctx {
+  /** @throws Unreachable, never a guess */
+  ask<T>(host: string, probe: Probe<T>): Promise<T>;
+}
+
+export interface Projection<I, O> {
+  /** The inputs as the host really has them, in the very shape the program writes them. */
+  readonly inputs: I;
+  readonly outputs: O;
+}
+
+/**
+ * One layer of a cluster. Everything but `observe` is pure. create and update are the same: observe, plan, apply,
+ * observe again; the plan must then be empty.
+ */
+export interface Kind<I extends BaseInputs, F, O extends object> {
+  readonly name: string;
+  /** The inputs that count in a diff; the others are how to reach or how to begin. */
+  readonly managed: readonly (keyof I & string)[];
+  /** Managed inputs that are the resource's identity: a change replaces it. */
+  readonly identity: readonly (keyof I & string)[];
+  id(inputs: I): string;
+  /** All reasons why the inputs can never work; only fully known inputs get here. */
+  validate(inputs: I): string[];
+  observe(ctx: Ctx, inputs: I): Promise<F>;
+  /** True only on positive evidence that nothing of the resource is there. */
+  isAbsent(have: F): boolean;
+  /** What has to happen, each with its why; [] = converged. Throws Refused when it must not happen. */
+  plan(want: I, have: F): Action[];
+  project(inputs: I, have: F): Projection<I, O>;
+  planDelete(have: F, inputs: I): Action[];
+}
+
+/** A change that would risk data or fight a failover; the message says what to do instead. */
+export class Refused extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "Refused";
+  }
+}

@@ -1,0 +1,117 @@
+import type { Action } from "../actions/action";
+import { canonical, equal } from "./canonical";
+import type { BaseInputs, Ctx, Kind } from "./kind";
+
+/** The engine writes this for a value it does not know yet (pulumi sdk, runtime/rpc.ts). */
+export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+/** How often a plan may be made again because the first one uncovered more to do; each round must differ. */
+const MAX_ROUNDS = 4;
+
+/** What the lifecycle needs of the running process. */
+export interface World {
+  /** Answers may be some seconds old. */
+  review(reach: BaseInputs["reach"]): Ctx;
+  /** Every answer is asked for anew. */
+  fresh(reach: BaseInputs["reach"]): Ctx;
+  apply(resource: string, reach: BaseInputs["reach"], actions: readonly Action[]): Promise<void>;
+}
+
+export type Properties = Record<string, unknown>;
+type AnyKind = Kind<BaseInputs, unknown, object>;
+
+/** Saved by the engine as "created, but not as wanted": refreshable, destroyable, and updated next time. */
+export class InitFailed extends Error {
+  readonly reasons: string[];
+  constructor(
+    readonly id: string,
+    readonly properties: Properties,
+    message: string,
+  ) {
+    super(message);
+    this.reasons = [message];
+  }
+}
+
+/** create, read, diff, update and delete for every kind; the only place that knows the engine's contract. */
+export class Lifecycle {
+  constructor(private readonly world: World) {}
+
+  check(kind: AnyKind, news: Properties): { property: string; reason: string }[] {
+    if (containsUnknown(news)) return [];
+    return kind.validate(inputsOf(news)).map((reason) => ({ property: "", reason }));
+  }
+
+  diff(kind: AnyKind, olds: Properties, news: Properties): { changes: boolean; replaces: string[] } {
+    const changed = kind.managed.filter((key) => containsUnknown(news[key]) || !equal(olds[key], news[key]));
+    return { changes: changed.length > 0, replaces: kind.identity.filter((key) => changed.includes(key)) };
+  }
+
+  async create(kind: AnyKind, news: Properties): Promise<{ id: string; outs: Properties }> {
+    const inputs = inputsOf(news);
+    return { id: kind.id(inputs), outs: await this.converge(kind, inputs, news) };
+  }
+
+  async update(kind: AnyKind, news: Properties): Promise<{ outs: Properties }> {
+    return { outs: await this.converge(kind, inputsOf(news), news) };
+  }
+
+  /** An empty id tells the engine the resource is gone; said only on positive evidence. */
+  async read(
+    kind: AnyKind,
+    id: string,
+    olds: Properties,
+  ): Promise<{ id: string; props?: Properties; inputs?: Properties }> {
+    const inputs = inputsOf(olds);
+    const have = await kind.observe(this.world.review(inputs.reach), inputs);
+    if (kind.isAbsent(have)) return { id: "" };
+    const { inputs: found, outputs } = kind.project(inputs, have);
+    return { id, inputs: plain(found), props: plain({ ...found, ...outputs }) };
+  }
+
+  async delete(kind: AnyKind, olds: Properties): Promise<void> {
+    const inputs = inputsOf(olds);
+    const have = await kind.observe(this.world.fresh(inputs.reach), inputs);
+    await this.world.apply(`${kind.name} ${kind.id(inputs)}`, inputs.reach, kind.planDelete(have, inputs));
+  }
+
+  private async converge(kind: AnyKind, inputs: BaseInputs, news: Properties): Promise<Properties> {
+    const ctx = this.world.fresh(inputs.reach);
+    const name = `${kind.name} ${kind.id(inputs)}`;
+    let touched = false;
+    let previous = "";
+    try {
+      for (let round = 0; round <= MAX_ROUNDS; round++) {
+        const have = await kind.observe(ctx, inputs);
+        const actions = kind.plan(inputs, have);
+        if (actions.length === 0) return plain({ ...inputs, ...kind.project(inputs, have).outputs });
+        const whys = actions.map((a) => `${a.host}: ${a.why}`).join("\n  ");
+        if (whys === previous || round === MAX_ROUNDS) throw new Error(`done, and still left to do:\n  ${whys}`);
+        previous = whys;
+        touched = true;
+        await this.world.apply(name, inputs.reach, actions);
+      }
+      throw new Error("unreachable");
+    } catch (error) {
+      const message = `${name}: ${error instanceof Error ? error.message : String(error)}`;
+      // Before the first write nothing exists of it; afterwards the engine must remember that something does (F8).
+      if (!touched) throw new Error(message);
+      throw new InitFailed(kind.id(inputs), { ...plain(inputs), __provider: news.__provider }, message);
+    }
+  }
+}
+
+function inputsOf(properties: Properties): BaseInputs {
+  const { __provider: _, ...inputs } = properties;
+  return inputs as unknown as BaseInputs;
+}
+
+function plain(value: object): Properties {
+  return canonical(value) as Properties;
+}
+
+function containsUnknown(value: unknown): boolean {
+  if (value === UNKNOWN) return true;
+  if (value === null || typeof value !== "object") return false;
+  return Object.values(value).some(containsUnknown);
+}

@@ -1,0 +1,42 @@
+import { join } from "node:path";
+import { Executor } from "../actions/executor";
+import { ActionLog } from "../actions/log";
+import { loadHosts } from "../config";
+import { FactLoader } from "../facts/loader";
+import { SshPool } from "../ssh/pool";
+import type { HostConnection, SecretLookup } from "../ssh/types";
+import type { BaseInputs, Ctx } from "./kind";
+import type { World } from "./lifecycle";
+
+/** What the stack configuration tells the provider process. */
+export interface SessionConfig {
+  /** Path of the inventory, relative to the program's folder. */
+  readonly inventory: string;
+  readonly secret: SecretLookup;
+}
+
+/** The running process: one connection a host, one fact loader, one action log for all resources of a run. */
+export function openSession(config: SessionConfig): World {
+  const pool = new SshPool({ secrets: config.secret });
+  const facts = new FactLoader(pool);
+  const log = new ActionLog(process.env.REPMGR_PULUMI_ACTION_LOG ?? join("logs", "actions.jsonl"));
+  const today = loadHosts(config.inventory);
+
+  // Today's inventory decides how a host is reached; state is asked only for hosts that are no longer listed.
+  const connections =
+    (reach: BaseInputs["reach"]) =>
+    (host: string): HostConnection => {
+      const found = today.get(host)?.connection ?? reach[host];
+      if (found === undefined)
+        throw new Error(`${host}: not in ${config.inventory}, and state does not say how to reach it`);
+      return found;
+    };
+  const ctx = (reach: BaseInputs["reach"], fresh: boolean): Ctx => ({
+    ask: (host, probe) => facts.ask(connections(reach)(host), probe, fresh),
+  });
+  return {
+    review: (reach) => ctx(reach, false),
+    fresh: (reach) => ctx(reach, true),
+    apply: (resource, reach, actions) => new Executor(pool, facts, log, connections(reach)).apply(resource, actions),
+  };
+}
