@@ -101,6 +101,9 @@ function cliEnv(directory: string): Record<string, string> {
     PATH: `${directory}${delimiter}${process.env.PATH ?? ""}`,
     PULUMI_HOME: pulumiHome(),
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    // @pulumi/command in node_modules makes every run look for its plugin on the internet, even when no cluster has
+    // hooks: 2.5 s of name look-ups a run where there is none. Who runs hooks installs the plugin before.
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
   };
 }
 
