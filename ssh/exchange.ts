@@ -1,0 +1,117 @@
+import { constants } from "node:os";
+import type { ClientChannel } from "ssh2";
+import { DeadlineExceeded, Unreachable, where } from "./errors";
+import { FramedOutput } from "./output";
+import { KILL_AFTER_MS, type RemoteRun } from "./remoteCommand";
+import { isPasswordRefused, startError } from "./sudoRefusal";
+import type { HostConnection, RunRequest, RunResult } from "./types";
+
+/** How long after the deadline the host is given to confirm that the script was ended there. */
+const CONFIRM_MS = KILL_AFTER_MS + 2000;
+/** Exit status of timeout(1) when it had to end its command. */
+const TIMED_OUT = 124;
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: string | undefined;
+}
+
+/** One run on an open channel, from the first byte sent to its result. */
+export class Exchange {
+  private readonly stdout: FramedOutput;
+  private readonly stderr: FramedOutput;
+  private readonly startedAt = Date.now();
+  private ended: Ended | undefined;
+
+  constructor(
+    private readonly host: HostConnection,
+    private readonly request: RunRequest,
+    private readonly remote: RemoteRun,
+    private readonly password: string | undefined,
+  ) {
+    this.stdout = new FramedOutput(remote.marker);
+    this.stderr = new FramedOutput(remote.marker);
+  }
+
+  /**
+   * Sends the script and waits for its end.
+   * @param lostBecause what is known of the connection when the channel closes without an exit status
+   * @throws DeadlineExceeded, SudoRefused, Unreachable (lost: the outcome is unknown)
+   */
+  over(channel: ClientChannel, lostBecause: () => string): Promise<RunResult> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(this.deadlineError());
+        channel.close();
+      }, this.request.deadlineMs + CONFIRM_MS);
+      channel.on("exit", (code: number | null, signal?: string) => (this.ended = { code, signal }));
+      // A channel that is gone tells so through close; what it adds as an error is of no use to anybody.
+      channel.on("error", () => undefined);
+      channel.stderr.on("data", (chunk: Buffer) => this.onStderr(chunk, channel));
+      channel.on("data", (chunk: Buffer) => this.onStdout(chunk, channel));
+      channel.on("close", () => {
+        clearTimeout(timer);
+        try {
+          resolve(this.result(lostBecause));
+        } catch (error) {
+          reject(error);
+        }
+      });
+      if (this.password === undefined) channel.end(this.remote.input);
+      else channel.write(`${this.password}\n`);
+    });
+  }
+
+  /** With a password only it is sent first: the rest must not become the next guess if sudo refuses it. */
+  private onStdout(chunk: Buffer, channel: ClientChannel): void {
+    const hadBegun = this.stdout.hasBegun;
+    this.stdout.push(chunk);
+    const begins = this.stdout.hasBegun && !hadBegun;
+    if (begins && this.password !== undefined) channel.end(this.remote.input);
+  }
+
+  private onStderr(chunk: Buffer, channel: ClientChannel): void {
+    this.stderr.push(chunk);
+    const isGuessing = this.password !== undefined && !this.stdout.hasBegun;
+    if (isGuessing && isPasswordRefused(this.stderr.noise)) channel.end();
+  }
+
+  private result(lostBecause: () => string): RunResult {
+    if (this.ended === undefined) throw this.lostError(lostBecause());
+    const { code, signal } = this.ended;
+    const wasStopped = code === TIMED_OUT || code === 128 + constants.signals.SIGKILL || signal === "SIGKILL";
+    if (wasStopped && Date.now() - this.startedAt >= this.request.deadlineMs) throw this.deadlineError();
+    if (!this.stdout.hasBegun) {
+      throw startError(this.host, this.request.what, { code, stdout: this.stdout.noise, stderr: this.stderr.noise });
+    }
+    const signalNumber = constants.signals[signal as NodeJS.Signals] ?? 0;
+    return { code: code ?? 128 + signalNumber, stdout: this.stdout.text, stderr: this.stderr.text };
+  }
+
+  private lastLine(): string {
+    const line = this.stderr.lastLine ?? this.stdout.lastLine;
+    if (line === undefined) return "It printed nothing";
+    const secrets = (this.request.stdin ?? "").split("\n").filter((secret) => secret.length >= 4);
+    const clean = secrets.reduce((text, secret) => text.replaceAll(secret, "***"), line);
+    return `Last line it printed: ${clean}`;
+  }
+
+  private lostError(because: string): Unreachable {
+    const began = this.stdout.hasBegun ? `${this.lastLine()}.` : "Whether the command was started is not known.";
+    const latest = `If it still runs there, it is ended at its deadline of ${this.request.deadlineMs} ms.`;
+    const message = `${where(this.host)}: the connection was lost (${because}) while trying to ${this.request.what}; the command's outcome is unknown. ${began} ${latest} Run the same again: it looks at the host first.`;
+    return new Unreachable(this.host, "lost", message);
+  }
+
+  private deadlineError(): DeadlineExceeded {
+    const { what, deadlineMs } = this.request;
+    const fate =
+      this.ended === undefined
+        ? "the host did not confirm that it was ended"
+        : this.ended.code === TIMED_OUT || this.ended.signal !== undefined
+          ? "it was ended there"
+          : `it ended (exit status ${this.ended.code}), but something it started still holds its output`;
+    const message = `${where(this.host)}: could not ${what} within ${deadlineMs} ms; ${fate}. ${this.lastLine()}.`;
+    return new DeadlineExceeded(this.host, what, deadlineMs, message);
+  }
+}

@@ -1,0 +1,70 @@
+import { SudoRefused, Unreachable, sshCommand, where } from "./errors";
+import type { HostConnection } from "./types";
+
+/** What a run left when its script was never started. */
+export interface FailedStart {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Reason {
+  readonly pattern: RegExp;
+  readonly why: string;
+  readonly next: (host: HostConnection) => string;
+}
+
+const REASONS: readonly Reason[] = [
+  {
+    pattern: /sudo.*(not found|no such file)|unknown command:? '?sudo/i,
+    why: "sudo is not installed",
+    next: () => "Install it on the host (`apt-get install sudo` as root), or log in as root with sudo: none.",
+  },
+  {
+    pattern: /try again|incorrect password|incorrect authentication|no password was provided/i,
+    why: "sudo refuses the password",
+    next: (host) => `Correct it: \`pulumi config set --secret ${host.sudoPasswordSecret ?? "SUDO_PASSWORD"}\`.`,
+  },
+  {
+    pattern: /not in the sudoers file|not allowed to (run|execute)|may not run sudo|I'm afraid I can't do that/i,
+    why: "the login may not use sudo for this",
+    next: (host) =>
+      `As root on the host: \`echo '${host.user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/${host.user} && visudo -c\`.`,
+  },
+  {
+    pattern: /password is required|interactive authentication is required|a terminal is required|no askpass/i,
+    why: "sudo asks for a password and the inventory says it would not",
+    next: (host) =>
+      `Set sudo: password and sudo_password_secret for the host in the inventory, or allow it without: NOPASSWD for ${host.user}.`,
+  },
+  {
+    pattern: /must have a tty/i,
+    why: "sudo demands a terminal",
+    next: (host) =>
+      `As root on the host: \`echo 'Defaults:${host.user} !requiretty' > /etc/sudoers.d/${host.user}-tty\`.`,
+  },
+];
+
+/** sudo asked a second time: what follows on its input must not be taken for guesses, each counts towards a lockout. */
+export function isPasswordRefused(stderr: string): boolean {
+  return /try again/i.test(stderr);
+}
+
+function lastLine(text: string): string {
+  return text.trim().split("\n").at(-1) ?? "";
+}
+
+/** The error of a run whose script was never started, although the login worked. */
+export function startError(host: HostConnection, what: string, failed: FailedStart): SudoRefused | Unreachable {
+  const said = lastLine(failed.stderr) || lastLine(failed.stdout) || `nothing, exit status ${failed.code}`;
+  const usesSudo = host.sudo !== "none";
+  const reason = usesSudo ? REASONS.find(({ pattern }) => pattern.test(failed.stderr)) : undefined;
+  if (reason) {
+    const message = `${where(host)}: cannot ${what} as root: ${reason.why}. The host said: ${said}. ${reason.next(host)}`;
+    return new SudoRefused(host, message);
+  }
+  const tryIt = `Try \`${sshCommand(host, usesSudo ? "sudo -n true" : "true")}\`.`;
+  const message = `${where(host)}: cannot ${what}: the login worked, but no command could be started. The host said: ${said}. ${tryIt}`;
+  if (usesSudo && /^sudo/m.test(failed.stderr)) return new SudoRefused(host, message);
+  return new Unreachable(host, "refused", message);
+}
