@@ -1,0 +1,48 @@
+import { type AddressPlan, machineName } from "./addresses";
+import type { HostPaths } from "./paths";
+
+/** mount(8) for a host's disk: its own layer over saved ones over the base. @param lower topmost first */
+export function overlayArgv(host: HostPaths, lower: readonly string[]): string[] {
+  const options = [`lowerdir=${lower.join(":")}`, `upperdir=${host.upper}`, `workdir=${host.work}`];
+  // Layers become lower layers of other hosts' lives: nothing in them may point at the file system's inodes.
+  options.push("index=off", "metacopy=off", "redirect_dir=off", "xino=off");
+  return ["mount", "-t", "overlay", "overlay", "-o", options.join(","), host.root];
+}
+
+/** systemd-nspawn for one host. */
+export function nspawnArgv(plan: AddressPlan, name: string, root: string, repository: string): string[] {
+  return [
+    ...["systemd-nspawn", "--boot", "--quiet", "--register=no", "--keep-unit", "--settings=no"],
+    ...[`--machine=${machineName(plan, name)}`, `--hostname=${name}`, `--directory=${root}`],
+    ...[`--network-bridge=${plan.bridge}`, "--link-journal=no", "--resolv-conf=off", "--timezone=off"],
+    ...[`--bind-ro=${repository}:/srv/repository`],
+  ];
+}
+
+/** Enters cgroups, then becomes argv. @param procs the cgroup.procs files */
+export function inCgroupsArgv(procs: readonly string[], argv: readonly string[]): string[] {
+  const script =
+    'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1" || exit 125; shift; n=$((n - 1)); done; exec "$@"';
+  return ["/bin/sh", "-c", script, "sh", String(procs.length), ...procs, ...argv];
+}
+
+const GUEST_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** A command in the namespaces of a host's init, as user. @param command a string is POSIX shell */
+export function guestArgv(init: number, command: string | readonly string[], user: string): string[] {
+  const argv = typeof command === "string" ? ["/bin/sh", "-c", command] : command;
+  const enter = ["nsenter", `--target=${init}`, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"];
+  const clean = ["env", "-i", "-C", "/", GUEST_PATH, "LC_ALL=C.UTF-8", "HOME=/root"];
+  return [...enter, ...clean, ...(user === "root" ? [] : ["runuser", "-u", user, "--"]), ...argv];
+}
+
+/** The system's ssh client to a host, checking its key. */
+export function sshArgv(loginKey: string, knownHosts: string, login: string, address: string): string[] {
+  const options = [
+    "IdentitiesOnly=yes",
+    `UserKnownHostsFile=${knownHosts}`,
+    "StrictHostKeyChecking=yes",
+    "LogLevel=ERROR",
+  ];
+  return ["ssh", "-F", "none", "-i", loginKey, ...options.flatMap((option) => ["-o", option]), `${login}@${address}`];
+}

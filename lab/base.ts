@@ -1,0 +1,132 @@
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { LabLock } from "./lock";
+import { type Progress, timed } from "./progress";
+import { baseDirectory, projectRoot } from "./project";
+import { makeRepository } from "./repository";
+import { must } from "./run";
+
+const SUITE = "trixie";
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const DEFAULT_MIRROR = "http://deb.debian.org/debian";
+
+/** What a Debian server has before anybody thinks of a database. */
+const HOST_PACKAGES = [
+  ...["systemd", "systemd-sysv", "libpam-systemd", "dbus", "openssh-server", "sudo", "firewalld", "python3"],
+  ...["nftables", "iproute2", "iputils-ping", "procps", "psmisc", "ca-certificates", "netbase", "less", "logrotate"],
+  ...["perl", "rsync", "tzdata"],
+];
+
+/** What the lab's repository offers, with everything these need. */
+const REPOSITORY_PACKAGES = ["postgresql-17", "postgresql-client-17", "postgresql-17-repmgr"];
+
+/** A base image: read-only, shared by all hosts of all labs of this checkout. */
+export interface BaseImage {
+  readonly hash: string;
+  /** The lower layer of every host. */
+  readonly root: string;
+  /** Bound into every host at /srv/repository. */
+  readonly repository: string;
+  /** The repository's public key, armoured. */
+  readonly repositoryKey: string;
+  /** Holds the sudo password of the login "ops". */
+  readonly opsPasswordFile: string;
+}
+
+const customizeScript = (): string => join(projectRoot(), "lab", "base", "customize.sh");
+
+/** Changes exactly when the image would be built in another way. */
+export function recipeHash(): string {
+  const recipe = [SUITE, HOST_PACKAGES, REPOSITORY_PACKAGES, readFileSync(customizeScript(), "utf8")];
+  return createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 12);
+}
+
+/** The image of today's recipe, whether it is built or not. */
+export function baseImage(): BaseImage {
+  const hash = recipeHash();
+  return imageAt(join(baseDirectory(), hash), hash);
+}
+
+/** An image built before, today's or an older one. @throws Error when it is no longer there */
+export function builtImage(hash: string): BaseImage {
+  const image = imageAt(join(baseDirectory(), hash), hash);
+  if (existsSync(image.repositoryKey)) return image;
+  throw new Error(`the base image ${hash} of these hosts is gone: npm run lab -- down, then npm run lab -- up 3`);
+}
+
+function imageAt(dir: string, hash: string): BaseImage {
+  return {
+    hash,
+    root: join(dir, "root"),
+    repository: join(dir, "repository"),
+    repositoryKey: join(dir, "repository.asc"),
+    opsPasswordFile: join(dir, "ops.password"),
+  };
+}
+
+/** The Debian mirror this machine itself uses, else Debian's own. @param uris one repository a line */
+export function debianMirror(uris: string): string {
+  const own = uris.split("\n").find((uri) => /^https?:\/\/\S*\/debian\/?$/.test(uri.trim()));
+  return own ? own.trim().replace(/\/$/, "") : DEFAULT_MIRROR;
+}
+
+const machineRepositories = (): Promise<string> =>
+  must(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
+
+/** The whole command line of the bootstrap; the hook's directory and names travel in the environment. */
+export function mmdebstrapArgv(root: string, mirror: string): string[] {
+  const dpkg = ["force-unsafe-io", ...["man", "doc", "locale"].map((dir) => `path-exclude=/usr/share/${dir}/*`)];
+  return [
+    ...[
+      "mmdebstrap",
+      "--mode=root",
+      "--variant=minbase",
+      `--keyring=${KEYRING}`,
+      `--include=${HOST_PACKAGES.join(",")}`,
+    ],
+    ...['--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"'],
+    ...dpkg.map((option) => `--dpkgopt=${option}`),
+    `--customize-hook=sh "$LAB_CUSTOMIZE" "$1"`,
+    ...[SUITE, root, mirror],
+  ];
+}
+
+/**
+ * The base image, built first if there is none (a minute, and the only step of the lab that reaches a network).
+ * @throws Error with the end of the build's output
+ */
+export async function ensureBase(progress: Progress): Promise<BaseImage> {
+  const image = baseImage();
+  if (existsSync(image.repositoryKey)) return image;
+  return new LabLock(baseDirectory()).hold("build the base image", async () => {
+    if (!existsSync(image.repositoryKey)) await timed(progress, "build the base image", () => build(image, progress));
+    return image;
+  });
+}
+
+async function build(image: BaseImage, progress: Progress): Promise<void> {
+  const dir = join(baseDirectory(), image.hash);
+  const draft = imageAt(`${dir}.draft`, image.hash);
+  rmSync(`${dir}.draft`, { recursive: true, force: true });
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(`${dir}.draft`, { recursive: true });
+  writeFileSync(draft.opsPasswordFile, randomBytes(12).toString("base64url"), { mode: 0o600 });
+  const mirror = debianMirror(await machineRepositories());
+  await must(mmdebstrapArgv(draft.root, mirror), {
+    deadlineMs: 15 * 60_000,
+    env: {
+      ...process.env,
+      LAB_CUSTOMIZE: customizeScript(),
+      LAB_POOL: join(draft.repository, "pool"),
+      LAB_PACKAGES: REPOSITORY_PACKAGES.join(" "),
+      LAB_OPS_PASSWORD_FILE: draft.opsPasswordFile,
+    },
+    onLine: (line) => line.startsWith("I: ") && progress(`  ${line.slice(3)}`),
+  });
+  await makeRepository(draft.repository, SUITE, draft.repositoryKey);
+  renameSync(`${dir}.draft`, dir);
+}
+
+/** What an apt source of the lab's hosts looks like. */
+export const APT_REPOSITORY = { uri: "file:/srv/repository", suite: SUITE, components: ["main"] } as const;

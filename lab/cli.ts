@@ -1,0 +1,96 @@
+import { spawnSync } from "node:child_process";
+import { Lab } from "./index";
+
+const USAGE = `npm run lab -- COMMAND
+  up N [--from SNAPSHOT]   boot the hosts pg1 .. pgN
+  status                   hosts, addresses, faults, snapshots
+  ssh HOST [COMMAND...]    log in as admin
+  exec HOST COMMAND...     run a command as root inside a host, past its network
+  poweroff HOST            pull the plug (what the host had written but not synced survives: its kernel is this one)
+  poweron HOST             boot it again
+  cut HOST / heal HOST     drop every packet to and from a host / stop dropping
+  save NAME / restore NAME keep all disks / make the lab what it was then
+  down                     end all hosts and remove every trace but the image, the keys and the snapshots
+`;
+
+const begin = Date.now();
+const say = (line: string): void =>
+  console.error(`[${((Date.now() - begin) / 1000).toFixed(1).padStart(5)} s] ${line}`);
+
+type Command = (lab: Lab, args: string[]) => Promise<number> | number;
+
+/** A command that takes exactly one word. */
+function onOne(work: (lab: Lab, word: string) => Promise<void>): Command {
+  return async (lab, [word, ...rest]) => {
+    if (word === undefined || rest.length > 0) return usage();
+    await work(lab, word);
+    return 0;
+  };
+}
+
+function usage(): number {
+  process.stderr.write(USAGE);
+  return 64;
+}
+
+async function up(lab: Lab, [count, option, from, ...rest]: string[]): Promise<number> {
+  const plain = option === undefined;
+  if (!/^\d+$/.test(count ?? "") || rest.length > 0 || !(plain || (option === "--from" && from))) return usage();
+  await lab.up(Number(count), { from, progress: say });
+  return status(lab);
+}
+
+function status(lab: Lab): number {
+  for (const { name, address, running, cut } of lab.status()) {
+    console.log([name, address, running ? "running" : "off", ...(cut ? ["cut"] : [])].join("\t"));
+  }
+  if (lab.status().length === 0) console.log("no hosts");
+  if (lab.snapshots().length > 0) console.log(`snapshots: ${lab.snapshots().join(", ")}`);
+  return 0;
+}
+
+function ssh(lab: Lab, [host, ...command]: string[]): number {
+  if (host === undefined) return usage();
+  const [program, ...args] = [...lab.ssh(host), ...command] as [string, ...string[]];
+  return spawnSync(program, args, { stdio: "inherit" }).status ?? 255;
+}
+
+async function exec(lab: Lab, [host, ...command]: string[]): Promise<number> {
+  if (host === undefined || command.length === 0) return usage();
+  const one = command.length === 1 ? (command[0] as string) : command;
+  const { code, stdout, stderr } = await lab.exec(host, one, { deadlineMs: 600_000 });
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  return code;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  up,
+  status,
+  ssh,
+  exec,
+  poweroff: onOne((lab, host) => lab.poweroff(host)),
+  poweron: onOne((lab, host) => lab.poweron(host, say)),
+  cut: onOne((lab, host) => lab.cut(host)),
+  heal: onOne((lab, host) => lab.heal(host)),
+  save: onOne((lab, name) => lab.save(name, say)),
+  restore: onOne((lab, name) => lab.restore(name, say)),
+  down: async (lab, args) => {
+    if (args.length > 0) return usage();
+    await lab.down(say);
+    return 0;
+  },
+};
+
+async function main([name, ...args]: string[]): Promise<number> {
+  const command = Object.hasOwn(COMMANDS, name ?? "") ? COMMANDS[name as string] : undefined;
+  return command ? command(Lab.open(), args) : usage();
+}
+
+main(process.argv.slice(2)).then(
+  (code) => (process.exitCode = code),
+  (error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  },
+);

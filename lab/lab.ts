@@ -1,0 +1,336 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { type AddressPlan, addressPlan, hostAddress, hostName, hostNumber, MAX_HOSTS } from "./addresses";
+import { sshArgv } from "./argv";
+import { APT_REPOSITORY, type BaseImage, baseImage, builtImage, ensureBase } from "./base";
+import { Container } from "./container";
+import { CONTROL, type Direction, type Faults, NO_FAULTS } from "./faults";
+import { withCut, withDirections, withoutCut, withoutDirections } from "./faults";
+import { ensureKeys } from "./keys";
+import { LabLock } from "./lock";
+import { applyFaults, chooseSubnet, labsOnMachine, networkDown, networkUp, raiseInotify } from "./network";
+import { ensureLabPackages } from "./packages";
+import { LabPaths } from "./paths";
+import { labProblem } from "./problem";
+import { type Progress, timed } from "./progress";
+import { labDirectory, projectRoot } from "./project";
+import type { RunResult } from "./run";
+import { collectLayers, freezeDisks, readSnapshot, snapshotNames, writeSnapshot } from "./snapshots";
+import { type LabState, readState, writeState } from "./state";
+
+/** A clean shutdown of a host that serves a database; what is left then loses its plug. */
+const STOP_DEADLINE_MS = 30_000;
+
+export interface LabHost {
+  readonly name: string;
+  readonly address: string;
+}
+
+export interface HostStatus extends LabHost {
+  readonly running: boolean;
+  readonly cut: boolean;
+}
+
+export interface UpOptions {
+  /** Boot from this snapshot instead of from what the hosts have on disk. */
+  readonly from?: string;
+  readonly progress?: Progress;
+}
+
+export interface ExecOptions {
+  readonly stdin?: string;
+  /** Default 60 s. */
+  readonly deadlineMs?: number;
+  /** Default root. */
+  readonly user?: string;
+}
+
+const silent: Progress = () => undefined;
+
+/**
+ * Real hosts on this machine. Every method that changes something holds the lab's lock; all need root.
+ * Hosts keep their names, addresses and SSH keys for the life of the directory, their disks until down.
+ */
+export class Lab {
+  private readonly paths: LabPaths;
+  private readonly lock: LabLock;
+
+  private constructor(readonly dir: string) {
+    this.paths = new LabPaths(dir);
+    this.lock = new LabLock(dir);
+  }
+
+  /** The lab kept in dir (default: REPMGR_PULUMI_LAB, else .lab of this checkout). Changes nothing. */
+  static open(dir?: string): Lab {
+    return new Lab(labDirectory(dir));
+  }
+
+  /** Private key of the logins `admin` (sudo without a password) and `ops` (sudo asks for opsPassword). */
+  get keyFile(): string {
+    return this.paths.loginKey;
+  }
+
+  /** known_hosts with every host's key, by name and by address. */
+  get knownHosts(): string {
+    return this.paths.knownHosts;
+  }
+
+  /** Armoured public key of the apt repository, a file on this machine. */
+  get repositoryKey(): string {
+    return this.image().repositoryKey;
+  }
+
+  /** The sudo password of the login `ops`. */
+  get opsPassword(): string {
+    return readFileSync(this.image().opsPasswordFile, "utf8");
+  }
+
+  /** The hosts' only source of packages, as an apt source has to name it. */
+  readonly aptRepository = APT_REPOSITORY;
+
+  /** @throws RangeError for a name that no lab has; a host need not exist to have an address */
+  host(name: string): LabHost {
+    return { name, address: hostAddress(this.plan(), name) };
+  }
+
+  status(): HostStatus[] {
+    const { hosts, faults } = this.state();
+    return Object.keys(hosts)
+      .sort((a, b) => hostNumber(a) - hostNumber(b))
+      .map((name) => {
+        const container = this.container(name);
+        return { name, address: container.address, running: container.isRunning(), cut: faults.cut.includes(name) };
+      });
+  }
+
+  /** Reserves the lab for this process and its children; others are refused until release or exit. */
+  claim(purpose: string): void {
+    this.lock.claim(purpose);
+  }
+
+  release(): void {
+    this.lock.release();
+  }
+
+  /**
+   * Boots pg1 .. pgN where they do not run yet; builds the base image before the first. Hosts above N are left alone.
+   * @throws Error with labProblem() when this machine cannot have hosts
+   */
+  async up(hosts: number, options: UpOptions = {}): Promise<void> {
+    if (!(hosts >= 1 && hosts <= MAX_HOSTS)) throw new RangeError(`a lab has 1 to ${MAX_HOSTS} hosts, not ${hosts}`);
+    const problem = labProblem();
+    if (problem) throw new Error(problem);
+    const progress = options.progress ?? silent;
+    await ensureLabPackages(progress);
+    const base = await ensureBase(progress);
+    await this.lock.hold(`up ${hosts}`, async () => {
+      if (options.from !== undefined) await this.reset(options.from);
+      const names = Array.from({ length: hosts }, (_, index) => hostName(index + 1));
+      await this.prepare(base, names);
+      await this.boot(names, progress);
+    });
+  }
+
+  /** Pulls the plug of a host. What its kernel had not written yet survives all the same: the page cache is ours. */
+  poweroff(name: string): Promise<void> {
+    return this.lock.hold(`poweroff ${name}`, () => this.existing(name).kill());
+  }
+
+  /** Returns when the host has booted and its sshd answers. */
+  poweron(name: string, progress: Progress = silent): Promise<void> {
+    return this.lock.hold(`poweron ${name}`, async () => {
+      this.existing(name);
+      await this.prepare(this.image(), [name]);
+      await this.boot([name], progress);
+    });
+  }
+
+  /** Drops every packet to and from a host, the control machine's too, until heal. Survives power cycles. */
+  cut(name: string): Promise<void> {
+    hostNumber(name);
+    return this.changeFaults(`cut ${name}`, (faults) => withCut(faults, name));
+  }
+
+  /** Undoes cut, not cutBetween. */
+  heal(name: string): Promise<void> {
+    hostNumber(name);
+    return this.changeFaults(`heal ${name}`, (faults) => withoutCut(faults, name));
+  }
+
+  /** Drops packets between two ends, hosts or CONTROL: both ways, or only those from a to b. */
+  cutBetween(a: string, b: string, options: { oneWay?: boolean } = {}): Promise<void> {
+    const directions = between(a, b, options.oneWay ?? false);
+    return this.changeFaults(`cut ${a} from ${b}`, (faults) => withDirections(faults, directions));
+  }
+
+  /** Undoes cutBetween of these two, whichever way it went. */
+  healBetween(a: string, b: string): Promise<void> {
+    const directions = between(a, b, false);
+    return this.changeFaults(`heal ${a} and ${b}`, (faults) => withoutDirections(faults, directions));
+  }
+
+  /**
+   * Runs a command inside a host, past its network and sshd. A string is POSIX shell, an array exact arguments.
+   * @throws Error when the host is off or the command does not end in time; a failing command is no error
+   */
+  exec(name: string, command: string | readonly string[], options: ExecOptions = {}): Promise<RunResult> {
+    return this.existing(name).guest(command, options.user ?? "root", options);
+  }
+
+  /** The command line of the system's ssh client for a login on a host. */
+  ssh(name: string, login = "admin"): string[] {
+    return sshArgv(this.keyFile, this.knownHosts, login, this.host(name).address);
+  }
+
+  /** Shuts all hosts down cleanly, keeps their disks under this name, and boots those that ran. */
+  save(name: string, progress: Progress = silent): Promise<void> {
+    return this.lock.hold(`save ${name}`, async () => {
+      readSnapshot(this.paths, name);
+      const state = this.state();
+      const all = Object.keys(state.hosts);
+      if (all.length === 0) throw new Error("no hosts to save: npm run lab -- up 3");
+      const running = all.filter((host) => this.container(host).isRunning());
+      await timed(progress, "shut down", () =>
+        Promise.all(all.map((host) => this.container(host).stop(STOP_DEADLINE_MS))),
+      );
+      const hosts = freezeDisks(this.paths, state, name);
+      this.write({ ...state, hosts });
+      writeSnapshot(this.paths, name, { base: this.image().hash, hosts });
+      collectLayers(this.paths, this.state());
+      await this.boot(running, progress);
+    });
+  }
+
+  /** Makes the lab what it was when the snapshot was taken, without any fault, and boots all its hosts. */
+  restore(name: string, progress: Progress = silent): Promise<void> {
+    return this.lock.hold(`restore ${name}`, async () => {
+      await this.reset(name);
+      const names = Object.keys(this.state().hosts);
+      await this.prepare(this.image(), names);
+      await this.boot(names, progress);
+    });
+  }
+
+  /** Whether restore(name) can work: a snapshot taken over an older base image does not count. */
+  hasSnapshot(name: string): boolean {
+    return readSnapshot(this.paths, name)?.base === baseImage().hash;
+  }
+
+  snapshots(): string[] {
+    return snapshotNames(this.paths);
+  }
+
+  /** Ends all hosts, erases their disks, removes every process, mount, interface and route. Keeps image and snapshots. */
+  down(progress: Progress = silent): Promise<void> {
+    return this.lock.hold("down", async () => {
+      const state = this.state();
+      if (state.subnet === undefined) return;
+      const names = Object.keys(state.hosts);
+      await timed(progress, `end ${names.length} hosts`, () => this.erase(names));
+      await networkDown(addressPlan(state.subnet));
+      this.write({ ...state, hosts: {}, faults: NO_FAULTS });
+      collectLayers(this.paths, this.state());
+    });
+  }
+
+  private state(): LabState {
+    return readState(this.dir);
+  }
+
+  private write(state: LabState): void {
+    writeState(this.dir, state);
+  }
+
+  private plan(): AddressPlan {
+    return addressPlan(this.state().subnet ?? 0);
+  }
+
+  private image(): BaseImage {
+    const { base, hosts } = this.state();
+    return Object.keys(hosts).length > 0 && base !== undefined ? builtImage(base) : baseImage();
+  }
+
+  private container(name: string): Container {
+    return new Container(name, this.plan(), this.paths);
+  }
+
+  private existing(name: string): Container {
+    hostNumber(name);
+    const known = Object.keys(this.state().hosts);
+    if (!known.includes(name)) {
+      throw new Error(`the lab has no host ${name}, it has ${known.join(", ") || "none"}: npm run lab -- up N`);
+    }
+    return this.container(name);
+  }
+
+  /** Network, keys and an entry in the state for these hosts. */
+  private async prepare(base: BaseImage, names: readonly string[]): Promise<void> {
+    mkdirSync(this.dir, { recursive: true });
+    const state = this.state();
+    const first = this.dir === labDirectory(`${projectRoot()}/.lab`) ? 0 : 1;
+    const alive = Object.keys(state.hosts).some((name) => this.container(name).isRunning());
+    const subnet = alive ? state.subnet : chooseSubnet(labsOnMachine(), this.dir, state.subnet, first);
+    const fresh = Object.fromEntries(names.map((name) => [name, { layers: [] }]));
+    const hosts = { ...fresh, ...state.hosts };
+    this.write({ ...state, subnet, base: Object.keys(state.hosts).length > 0 ? state.base : base.hash, hosts });
+    await networkUp(this.plan(), this.dir);
+    await applyFaults(this.plan(), this.state().faults);
+    raiseInotify(Object.keys(hosts).length);
+    await ensureKeys(this.paths, this.plan(), Object.keys(hosts));
+  }
+
+  private async boot(names: readonly string[], progress: Progress): Promise<void> {
+    const { hosts, faults } = this.state();
+    const base = this.image();
+    const off = names.filter((name) => !this.container(name).isRunning());
+    const starts = off.map(async (name) => {
+      const host = this.container(name);
+      const begin = Date.now();
+      await host.start(base, hosts[name] ?? { layers: [] });
+      await host.ready(!faults.cut.includes(name) && !faults.oneWay.some((way) => toControl(way, name)));
+      progress(`${name} (${host.address}) is up: ${((Date.now() - begin) / 1000).toFixed(1)} s`);
+    });
+    await Promise.all(starts);
+  }
+
+  /** Every disk as in the snapshot, every host off. */
+  private async reset(name: string): Promise<void> {
+    const snapshot = readSnapshot(this.paths, name);
+    if (!snapshot) throw new Error(`no snapshot ${name}, there are ${this.snapshots().join(", ") || "none"}`);
+    const state = this.state();
+    await this.erase(Object.keys(state.hosts));
+    this.write({ ...state, base: builtImage(snapshot.base).hash, hosts: snapshot.hosts, faults: NO_FAULTS });
+    collectLayers(this.paths, this.state());
+  }
+
+  private async erase(names: readonly string[]): Promise<void> {
+    await Promise.all(
+      names.map(async (host) => {
+        await this.container(host).kill();
+        this.container(host).erase();
+      }),
+    );
+  }
+
+  private changeFaults(purpose: string, change: (faults: Faults) => Faults): Promise<void> {
+    return this.lock.hold(purpose, async () => {
+      const state = this.state();
+      const faults = change(state.faults);
+      await applyFaults(this.plan(), faults);
+      this.write({ ...state, faults });
+    });
+  }
+}
+
+const toControl = (way: Direction, name: string): boolean =>
+  (way.from === name && way.to === CONTROL) || (way.from === CONTROL && way.to === name);
+
+function between(a: string, b: string, oneWay: boolean): Direction[] {
+  for (const end of [a, b]) if (end !== CONTROL) hostNumber(end);
+  if (a === b) throw new RangeError(`${a} cannot be cut from itself`);
+  return oneWay
+    ? [{ from: a, to: b }]
+    : [
+        { from: a, to: b },
+        { from: b, to: a },
+      ];
+}

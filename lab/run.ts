@@ -1,0 +1,73 @@
+import { spawn } from "node:child_process";
+
+export interface RunOptions {
+  readonly stdin?: string;
+  readonly deadlineMs?: number;
+  /** Called with each line of either stream as it comes. */
+  readonly onLine?: (line: string) => void;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const DEFAULT_DEADLINE_MS = 60_000;
+
+function lines(onLine: (line: string) => void): (chunk: string) => void {
+  let rest = "";
+  return (chunk) => {
+    const parts = (rest + chunk).split(/\r?\n/);
+    rest = parts.pop() ?? "";
+    parts.forEach(onLine);
+  };
+}
+
+/**
+ * Runs a program without a shell and returns whatever exit code it ends with (128 + signal as a shell counts).
+ * @throws Error when it cannot be started, or did not end within deadlineMs (default 60 s; it is killed then)
+ */
+export function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const [program, ...args] = argv as [string, ...string[]];
+  const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: options.env ?? process.env });
+    const out = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"] as const) {
+      const feed = options.onLine && lines(options.onLine);
+      child[stream].setEncoding("utf8").on("data", (chunk: string) => {
+        out[stream] += chunk;
+        feed?.(chunk);
+      });
+    }
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill("SIGKILL");
+    }, deadlineMs);
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      reject(new Error(`cannot run ${program}: ${error.message}`, { cause: error }));
+    });
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      if (late) reject(new Error(`${argv.join(" ")}: no end within ${deadlineMs} ms; last output: ${tail(out)}`));
+      else resolve({ code: code ?? 137, ...out });
+    });
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.stdin ?? "");
+  });
+}
+
+function tail(out: { stdout: string; stderr: string }): string {
+  return (out.stderr.trim() || out.stdout.trim() || "none").slice(-1000);
+}
+
+/** Like run, and any exit code but 0 is an error that carries the end of what the program said. */
+export async function must(argv: readonly string[], options: RunOptions = {}): Promise<string> {
+  const result = await run(argv, options);
+  if (result.code !== 0) throw new Error(`${argv.join(" ")}: exit code ${result.code}: ${tail(result)}`);
+  return result.stdout;
+}
