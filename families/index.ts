@@ -18,6 +18,7 @@ export function clusterPaths(family: Family, cluster: string): ClusterPaths {
     repmgrConf: `${directory}/repmgr.conf`,
     passFile: `${directory}/pgpass`,
     startGuard: `${directory}/start-guard`,
+    startAnyway: `/run/postgresql/${cluster}.start-anyway`,
     sudoers: `/etc/sudoers.d/repmgr-${cluster}`,
     postgresqlUnit: `postgresql-${cluster}.service`,
     repmgrdUnit: `repmgrd-${cluster}.service`,

@@ -16,6 +16,8 @@ export interface ClusterPaths {
   readonly repmgrConf: string;
   readonly passFile: string;
   readonly startGuard: string;
+  /** Made by who knows that no other primary runs; the start guard lets the next start pass, once, and removes it. */
+  readonly startAnyway: string;
   readonly sudoers: string;
   readonly postgresqlUnit: string;
   readonly repmgrdUnit: string;

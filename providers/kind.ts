@@ -33,6 +33,8 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   id(inputs: I): string;
   /** All reasons why the inputs can never work; only fully known inputs get here. */
   validate(inputs: I): string[];
+  /** What is wrong on the hosts before the first write, all of it at once; asked in previews, too. Never throws for a host. */
+  preflight?(ctx: Ctx, inputs: I): Promise<string[]>;
   observe(ctx: Ctx, inputs: I): Promise<F>;
   /** True only on positive evidence that nothing of the resource is there. */
   isAbsent(have: F): boolean;

@@ -37,9 +37,13 @@ export class InitFailed extends Error {
 export class Lifecycle {
   constructor(private readonly world: World) {}
 
-  check(kind: AnyKind, news: Properties): { property: string; reason: string }[] {
+  /** Asks the hosts only about inputs that can work at all. */
+  async check(kind: AnyKind, news: Properties): Promise<{ property: string; reason: string }[]> {
     if (containsUnknown(news)) return [];
-    return kind.validate(inputsOf(news)).map((reason) => ({ property: "", reason }));
+    const inputs = inputsOf(news);
+    const invalid = kind.validate(inputs);
+    const reasons = invalid.length > 0 ? invalid : await kind.preflight?.(this.world.review(inputs.reach), inputs);
+    return (reasons ?? []).map((reason) => ({ property: "", reason }));
   }
 
   diff(kind: AnyKind, olds: Properties, news: Properties): { changes: boolean; replaces: string[] } {
