@@ -30,13 +30,32 @@ export interface PutFile extends Common {
   readonly check?: string;
 }
 
-/** Asks a probe again until the test holds; the deadline's error tells the last thing seen. */
-export interface WaitFor<T = unknown> extends Common {
+/** Asks a host anew, named as in the inventory. */
+export type Ask = <T>(host: string, probe: Probe<T>) => Promise<T>;
+
+/** Asks until nothing is missing; the deadline's error tells the last thing seen. Made by waitFor(). */
+export interface WaitFor extends Common {
   readonly do: "waitFor";
-  readonly probe: Probe<T>;
-  /** undefined when reached, otherwise what is still missing, with what was seen. */
-  readonly missing: (seen: T) => string | undefined;
+  /** Looks once: undefined when reached, otherwise what is still missing, with what was seen. */
+  readonly look: (ask: Ask) => Promise<string | undefined>;
   readonly deadlineMs: number;
 }
 
-export type Action = Run | PutFile | WaitFor<never>;
+/** Does `body` between `before` and `after`; `after` is done whatever happens (rule: unpause even when it fails half way). */
+export interface Bracket extends Common {
+  readonly do: "bracket";
+  readonly before: readonly Action[];
+  readonly body: readonly Action[];
+  readonly after: readonly Action[];
+}
+
+export type Action = Run | PutFile | WaitFor | Bracket;
+
+/** @param missing undefined when reached, otherwise what is still missing, with what was seen */
+export function waitFor<T>(
+  common: Common & { readonly deadlineMs: number },
+  probe: Probe<T>,
+  missing: (seen: T) => string | undefined,
+): WaitFor {
+  return { ...common, do: "waitFor", look: async (ask) => missing(await ask(common.host, probe)) };
+}

@@ -2,7 +2,7 @@ import type { FactLoader } from "../facts/loader";
 import { sh } from "../ssh/quote";
 import type { HostConnection, Shell } from "../ssh/types";
 import type { ActionLog } from "./log";
-import type { Action, PutFile, Run, WaitFor } from "./action";
+import type { Action, Bracket, PutFile, Run, WaitFor } from "./action";
 
 const RUN_DEADLINE_MS = 60_000;
 const POLL_MS = 150;
@@ -32,6 +32,10 @@ export class Executor {
     for (const action of actions) {
       if (action.do === "waitFor") {
         await this.wait(action);
+        continue;
+      }
+      if (action.do === "bracket") {
+        await this.bracket(resource, action);
         continue;
       }
       this.log.write({ resource, host: action.host, do: action.do, why: action.why });
@@ -66,12 +70,19 @@ export class Executor {
     });
   }
 
-  private async wait(action: WaitFor<never>): Promise<void> {
-    const { probe, missing } = action as unknown as WaitFor;
+  private async bracket(resource: string, action: Bracket): Promise<void> {
+    try {
+      await this.apply(resource, action.before);
+      await this.apply(resource, action.body);
+    } finally {
+      await this.apply(resource, action.after);
+    }
+  }
+
+  private async wait(action: WaitFor): Promise<void> {
     const deadline = Date.now() + action.deadlineMs;
     for (;;) {
-      const seen = await this.facts.ask(this.connectionOf(action.host), probe, true);
-      const lacking = missing(seen);
+      const lacking = await action.look((host, probe) => this.facts.ask(this.connectionOf(host), probe, true));
       if (lacking === undefined) return;
       if (Date.now() > deadline) {
         throw new ActionFailed(action, `not reached within ${action.deadlineMs / 1000} s; last seen: ${lacking}`);

@@ -6,6 +6,8 @@ export interface FileFact {
   readonly owner: string;
   /** "0640" */
   readonly mode: string;
+  /** Seconds since 1970, with fractions. */
+  readonly modifiedAt: number;
   readonly content: string;
 }
 
@@ -15,15 +17,15 @@ export function fileProbe(path: string): Probe<FileFact | undefined> {
     key: `file ${path}`,
     script: `f=${sh(path)}
 [ -e "$f" ] || exit 44
-stat -c '%U:%G 0%a' "$f"
+stat -c '%U:%G 0%a %.Y' "$f"
 cat "$f"`,
     parse({ code, stdout, stderr }) {
       if (code === 44) return undefined;
       if (code !== 0) throw new Error(stderr);
       const end = stdout.indexOf("\n");
-      const [owner, mode] = stdout.slice(0, end).split(" ");
-      if (owner === undefined || mode === undefined) throw new Error(`unexpected first line: ${stdout.slice(0, end)}`);
-      return { owner, mode, content: stdout.slice(end + 1) };
+      const [owner, mode, modified] = stdout.slice(0, end).split(" ");
+      if (owner === undefined || mode === undefined || modified === undefined) throw new Error(`unexpected first line: ${stdout.slice(0, end)}`);
+      return { owner, mode, modifiedAt: Number(modified), content: stdout.slice(end + 1) };
     },
   };
 }

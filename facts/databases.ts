@@ -1,0 +1,30 @@
+import type { Probe } from "./probe";
+
+export interface DatabaseFact {
+  readonly name: string;
+  readonly owner: string;
+  readonly extensions: readonly string[];
+}
+
+/**
+ * Every database of an instance with its extensions.
+ * @param psql shell that starts psql with -XAtq as postgres, ready for more options
+ */
+export function databasesProbe(psql: string): Probe<readonly DatabaseFact[]> {
+  return {
+    key: `databases ${psql}`,
+    script: `${psql} -d postgres -c "select datname from pg_database where datallowconn and not datistemplate order by 1" >"$work/databases" || exit 1
+while IFS= read -r name; do
+  ${psql} -v ON_ERROR_STOP=1 -d "dbname='$(printf %s "$name" | sed "s/[\\\\\\\\']/\\\\\\\\&/g")'" -c "select jsonb_build_object('name', current_database(),
+    'owner', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()),
+    'extensions', (select coalesce(jsonb_agg(extname order by extname), '[]') from pg_extension))" </dev/null || exit 1
+done <"$work/databases"`,
+    parse({ code, stdout, stderr }) {
+      if (code !== 0) throw new Error(stderr.trim());
+      return stdout
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line) as DatabaseFact);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import { sh } from "../ssh/quote";
+import type { Probe } from "./probe";
+import { parseRunning, RUNNING_SQL, REPMGR_SQL, type RepmgrFacts, type RunningFacts } from "./running";
+
+export interface InstanceQuestion {
+  readonly version: number;
+  readonly port: number;
+  readonly dataDirectory: string;
+  readonly binDirectory: string;
+  readonly socketDirectory: string;
+  readonly repmgrdUnit: string;
+}
+
+/** What pg_controldata says; true of a stopped instance as well as of a running one. */
+export interface ControlData {
+  /** Decimal, up to 20 digits: a string, since a number would lose some. */
+  readonly systemIdentifier: string;
+  /** "in production", "shut down", "in archive recovery", "shut down in recovery" ... */
+  readonly state: string;
+  readonly timeline: number;
+  readonly checkpoint: string;
+  readonly checksums: boolean;
+}
+
+/** One instance as its host shows it: PGDATA, control file and, when it runs, what SQL says. */
+export interface InstanceFacts {
+  readonly data: "absent" | "empty" | "foreign" | "present";
+  /** "postgres:postgres 0700"; "" when there is no directory. */
+  readonly ownership: string;
+  readonly majorVersion?: number;
+  /** PGDATA/standby.signal stands: this instance starts as a standby. */
+  readonly isStandby: boolean;
+  readonly control?: ControlData;
+  /** The postmaster is alive; it may still refuse connections. */
+  readonly alive: boolean;
+  /** What SQL says; undefined while no connection is accepted, with the reason in `refusal`. */
+  readonly running?: RunningFacts;
+  readonly refusal: string;
+  /** repmgr.nodes and repmgrd's pause; undefined when the extension is not there or nothing answers. */
+  readonly repmgr?: RepmgrFacts;
+  /** systemd's word on repmgrd: "active", "activating", "inactive", "failed". */
+  readonly repmgrd: string;
+}
+
+/** PGDATA, control file, SQL and repmgr.nodes of one instance in one go. */
+export function instanceProbe(q: InstanceQuestion): Probe<InstanceFacts> {
+  const psql = `runuser -u postgres -- env PGCONNECT_TIMEOUT=5 PGOPTIONS='-c statement_timeout=10s' ${sh(`${q.binDirectory}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(q.socketDirectory)} -p ${q.port}`;
+  return {
+    key: `instance ${JSON.stringify(q)}`,
+    script: `d=${sh(q.dataDirectory)}
+cd /
+echo repmgrd=$(systemctl is-active ${sh(q.repmgrdUnit)})
+if [ ! -e "$d" ]; then echo data=absent; exit 0; fi
+stat -c 'ownership=%U:%G 0%a' "$d"
+if [ -z "$(ls -A "$d")" ]; then echo data=empty; exit 0; fi
+if [ ! -f "$d/PG_VERSION" ]; then echo data=foreign; exit 0; fi
+echo data=present
+echo version=$(cat "$d/PG_VERSION")
+[ -e "$d/standby.signal" ] && echo standby=1
+if [ -x ${sh(`${q.binDirectory}/pg_controldata`)} ]; then
+  ${sh(`${q.binDirectory}/pg_controldata`)} -D "$d" | sed 's/^/control=/'
+fi
+[ -f "$d/postmaster.pid" ] || exit 0
+pid=$(head -n 1 "$d/postmaster.pid")
+[ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$d")" ] || exit 0
+echo alive=1
+if answer=$(${psql} -d postgres 2>&1 <<'SQL'
+${RUNNING_SQL}
+SQL
+); then printf 'running=%s\\n' "$answer"; else printf 'refusal=%s\\n' "$(printf %s "$answer" | tail -n 1)"; exit 0; fi
+case $answer in *'"hasRepmgr": true'*) ;; *) exit 0 ;; esac
+printf 'repmgr=%s\\n' "$(${psql} -d repmgr <<'SQL'
+${REPMGR_SQL}
+SQL
+)"`,
+    parse({ code, stdout, stderr }) {
+      if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
+      return parseInstance(stdout);
+    },
+  };
+}
+
+/** @throws Error when a line that must be there is missing */
+export function parseInstance(text: string): InstanceFacts {
+  const lines = text.split("\n").flatMap((line) => {
+    const at = line.indexOf("=");
+    return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1)] as const];
+  });
+  const one = (key: string): string | undefined => lines.find(([k]) => k === key)?.[1];
+  const data = one("data");
+  if (data !== "absent" && data !== "empty" && data !== "foreign" && data !== "present") {
+    throw new Error(`no word on PGDATA in: ${text.slice(0, 200)}`);
+  }
+  const control = lines.filter(([k]) => k === "control").map(([, v]) => v);
+  const running = one("running");
+  const repmgr = one("repmgr");
+  return {
+    data,
+    ownership: one("ownership") ?? "",
+    ...(one("version") === undefined ? {} : { majorVersion: Number(one("version")) }),
+    isStandby: one("standby") === "1",
+    ...(control.length === 0 ? {} : { control: parseControlData(control) }),
+    alive: one("alive") === "1",
+    ...(running === undefined ? {} : { running: parseRunning(running) }),
+    refusal: one("refusal") ?? "",
+    repmgrd: one("repmgrd") ?? "inactive",
+    ...(repmgr === undefined || repmgr === "" ? {} : { repmgr: JSON.parse(repmgr) as RepmgrFacts }),
+  };
+}
+
+function parseControlData(lines: readonly string[]): ControlData {
+  const value = (label: string): string => {
+    const line = lines.find((l) => l.startsWith(`${label}:`));
+    if (line === undefined) throw new Error(`pg_controldata does not say "${label}"`);
+    return line.slice(label.length + 1).trim();
+  };
+  return {
+    systemIdentifier: value("Database system identifier"),
+    state: value("Database cluster state"),
+    timeline: Number(value("Latest checkpoint's TimeLineID")),
+    checkpoint: value("Latest checkpoint location"),
+    checksums: value("Data page checksum version") !== "0",
+  };
+}

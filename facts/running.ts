@@ -1,0 +1,124 @@
+/** A managed setting as the running server sees it. */
+export interface LiveSetting {
+  readonly setting: string;
+  readonly context: string;
+  readonly sourceFile: string | null;
+  readonly pendingRestart: boolean;
+}
+
+export interface WalReceiver {
+  readonly status: string;
+  readonly senderHost: string | null;
+  readonly senderPort: number | null;
+  readonly slot: string | null;
+}
+
+export interface Replica {
+  readonly name: string;
+  readonly state: string;
+  readonly syncState: string;
+  readonly lagBytes: number;
+}
+
+export interface Slot {
+  readonly name: string;
+  readonly active: boolean;
+  readonly walStatus: string | null;
+}
+
+export interface RoleFact {
+  readonly name: string;
+  readonly login: boolean;
+  readonly superuser: boolean;
+  readonly createdb: boolean;
+  readonly createrole: boolean;
+  readonly replication: boolean;
+  readonly connectionLimit: number;
+  /** The SCRAM verifier; never leaves the provider's memory. */
+  readonly verifier: string | null;
+}
+
+/** What SQL says of a running instance. */
+export interface RunningFacts {
+  readonly inRecovery: boolean;
+  /** Of the WAL written (primary) or received (standby). */
+  readonly timeline: number;
+  readonly lsn: string;
+  /** Position in the WAL in bytes, to compare nodes. */
+  readonly walBytes: number;
+  /** When the configuration files were last loaded; seconds since 1970. */
+  readonly configurationLoadedAt: number;
+  readonly settings: Readonly<Record<string, LiveSetting>>;
+  readonly hbaErrors: readonly string[];
+  readonly walReceiver: WalReceiver | null;
+  readonly replicas: readonly Replica[];
+  readonly slots: readonly Slot[];
+  readonly roles: readonly RoleFact[];
+  readonly databases: readonly { readonly name: string; readonly owner: string }[];
+  readonly hasRepmgr: boolean;
+}
+
+/** A row of repmgr.nodes. */
+export interface RegisteredNode {
+  readonly id: number;
+  readonly name: string;
+  readonly type: "primary" | "standby" | "witness";
+  readonly upstream: number | null;
+  readonly active: boolean;
+  readonly conninfo: string;
+  readonly priority: number;
+  readonly location: string;
+  readonly slot: string | null;
+}
+
+/** One JSON object on one line; the columns exist in PostgreSQL 13 to 17. */
+export const RUNNING_SQL = `select json_build_object(
+  'inRecovery', pg_is_in_recovery(),
+  'timeline', case when pg_is_in_recovery()
+    then coalesce((select received_tli from pg_stat_wal_receiver), (select timeline_id from pg_control_checkpoint()))
+    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
+  'lsn', l.lsn::text,
+  'walBytes', pg_wal_lsn_diff(l.lsn, '0/0'),
+  'configurationLoadedAt', extract(epoch from pg_conf_load_time())::float8,
+  'settings', (select json_object_agg(name, json_build_object('setting', current_setting(name), 'context', context,
+      'sourceFile', sourcefile, 'pendingRestart', pending_restart))
+    from pg_settings where sourcefile is not null or pending_restart),
+  'hbaErrors', (select coalesce(json_agg(format('line %s: %s', line_number, error)), '[]') from pg_hba_file_rules where error is not null),
+  'walReceiver', (select json_build_object('status', status, 'senderHost', sender_host, 'senderPort', sender_port,
+      'slot', slot_name) from pg_stat_wal_receiver),
+  'replicas', (select coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'syncState', sync_state,
+      'lagBytes', coalesce(pg_wal_lsn_diff(l.lsn, replay_lsn), 0))), '[]') from pg_stat_replication),
+  'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'active', active, 'walStatus', wal_status)), '[]')
+    from pg_replication_slots),
+  'roles', (select coalesce(json_agg(json_build_object('name', rolname, 'login', rolcanlogin, 'superuser', rolsuper,
+      'createdb', rolcreatedb, 'createrole', rolcreaterole, 'replication', rolreplication,
+      'connectionLimit', rolconnlimit, 'verifier', rolpassword)), '[]') from pg_authid where rolname !~ '^pg_'),
+  'databases', (select json_agg(json_build_object('name', datname, 'owner', pg_get_userbyid(datdba)))
+    from pg_database where not datistemplate),
+  'hasRepmgr', exists (select from pg_database where datname = 'repmgr'))::jsonb::text
+from (select case when pg_is_in_recovery()
+  then coalesce(pg_last_wal_replay_lsn(), '0/0') else pg_current_wal_lsn() end as lsn) l;`;
+
+/** What the repmgr extension of one instance knows. */
+export interface RepmgrFacts {
+  readonly nodes: readonly RegisteredNode[];
+  /** Kept in shared memory; undefined when the library is not loaded. */
+  readonly paused?: boolean;
+}
+
+/** One JSON object on one line, or nothing when the extension is not in the database. */
+export const REPMGR_SQL = `select to_regclass('repmgr.nodes') is not null as installed \\gset
+\\if :installed
+select json_build_object('paused', repmgr.repmgrd_is_paused(), 'nodes', (select coalesce(json_agg(json_build_object('id', node_id, 'name', node_name, 'type', type, 'upstream', upstream_node_id,
+  'active', active, 'conninfo', conninfo, 'priority', priority, 'location', location, 'slot', slot_name)
+  order by node_id), '[]') from repmgr.nodes))::jsonb::text;
+\\endif`;
+
+/** @throws Error when the server's answer is not the JSON that RUNNING_SQL makes */
+export function parseRunning(json: string): RunningFacts {
+  const value = JSON.parse(json) as RunningFacts;
+  if (typeof value.inRecovery !== "boolean" || typeof value.timeline !== "number") {
+    throw new Error(`unexpected answer from SQL: ${json.slice(0, 120)}`);
+  }
+  return value;
+}

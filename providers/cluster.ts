@@ -1,0 +1,87 @@
+import { familyLayout, clusterPaths } from "../families";
+import type { Family } from "../config/types";
+import { instanceProbe, type InstanceFacts, type InstanceQuestion } from "../facts/instance";
+import type { RunningFacts } from "../facts/running";
+import type { Probe } from "../facts/probe";
+import { type BaseInputs, type Ctx, Refused } from "./kind";
+
+/** A node of the cluster as its neighbours need to know it. */
+export interface Member {
+  readonly node: string;
+  readonly id: number;
+  readonly host: string;
+  readonly address: string;
+  readonly witness: boolean;
+}
+
+/** What every kind that belongs to a cluster knows of it. `members` holds all nodes, in order of id. */
+export interface ClusterInputs extends BaseInputs {
+  readonly cluster: string;
+  readonly family: Family;
+  readonly version: number;
+  readonly port: number;
+  readonly dataDirectory: string;
+  readonly members: readonly Member[];
+  /** "automatic": repmgrd promotes; then nobody else starts a primary while it may be doing so. */
+  readonly failover: "automatic" | "manual";
+}
+
+export interface MemberFacts {
+  readonly member: Member;
+  readonly facts: InstanceFacts;
+}
+
+/** All instances of a cluster as they are now. */
+export type ClusterView = readonly MemberFacts[];
+
+export type LiveMember = MemberFacts & { readonly facts: { readonly running: RunningFacts } };
+
+export function instanceOf(inputs: ClusterInputs): Probe<InstanceFacts> {
+  const paths = clusterPaths(inputs.family, inputs.cluster);
+  const question: InstanceQuestion = {
+    version: inputs.version,
+    port: inputs.port,
+    dataDirectory: inputs.dataDirectory,
+    binDirectory: familyLayout(inputs.family).binDirectory(inputs.version),
+    socketDirectory: paths.socketDirectory,
+    repmgrdUnit: paths.repmgrdUnit,
+  };
+  return instanceProbe(question);
+}
+
+/** @throws Unreachable when any host of the cluster cannot be asked: roles are never guessed */
+export async function observeCluster(ctx: Ctx, inputs: ClusterInputs): Promise<ClusterView> {
+  const probe = instanceOf(inputs);
+  return Promise.all(
+    inputs.members.map(async (member) => ({ member, facts: await ctx.ask(member.host, probe) })),
+  );
+}
+
+export function memberOf(view: ClusterView, node: string): MemberFacts {
+  const found = view.find(({ member }) => member.node === node);
+  if (found === undefined) throw new Error(`${node} is not a member of the cluster`);
+  return found;
+}
+
+export function isLive(m: MemberFacts): m is LiveMember {
+  return m.facts.running !== undefined;
+}
+
+/** The data nodes that take writes now. Healthy clusters have exactly one. */
+export function livePrimaries(view: ClusterView): LiveMember[] {
+  return view.filter(isLive).filter(({ member, facts }) => !member.witness && !facts.running.inRecovery);
+}
+
+/**
+ * The one node that takes writes, or undefined when none does.
+ * @throws Refused when two do: which of them is right only a person can say
+ */
+export function thePrimary(cluster: string, view: ClusterView): LiveMember | undefined {
+  const [first, second] = livePrimaries(view);
+  if (first === undefined || second === undefined) return first;
+  const both = [first, second].map(({ member, facts }) => `${member.node} on ${member.host} (timeline ${facts.running.timeline})`);
+  throw new Refused(
+    `cluster ${cluster}: ${both.join(" and ")} both take writes. Nothing is changed, because each may hold rows the other lacks. ` +
+      `Compare them, stop the one to give up with "sudo systemctl stop postgresql-${cluster}", then run "pulumi up": it is rejoined.`,
+  );
+}

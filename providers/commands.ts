@@ -1,0 +1,54 @@
+import type { Action } from "../actions/action";
+import { scramVerifier } from "../facts/scram";
+import { clusterPaths, familyLayout } from "../families";
+import { sh, shJoin, sqlLiteral } from "../ssh/quote";
+import type { ClusterInputs } from "./cluster";
+
+/** Shell: one of PostgreSQL's programs as the postgres user, at the cluster's socket, with its password file. */
+export function asPostgres(inputs: ClusterInputs, program: string, args: string): string {
+  const { socketDirectory, passFile } = clusterPaths(inputs.family, inputs.cluster);
+  const environment = shJoin([`PGHOST=${socketDirectory}`, `PGPORT=${inputs.port}`, `PGPASSFILE=${passFile}`]);
+  const path = `${familyLayout(inputs.family).binDirectory(inputs.version)}/${program}`;
+  return `runuser -u postgres -- env -C / ${environment} ${sh(path)} ${args}`;
+}
+
+/** Shell: a repmgr command with the node's own configuration. @param args written by this program, never a user's text */
+export function repmgr(inputs: ClusterInputs, args: string): string {
+  return asPostgres(inputs, "repmgr", `-f ${sh(clusterPaths(inputs.family, inputs.cluster).repmgrConf)} ${args}`);
+}
+
+/** Statements with verifiers must not reach the server's log or statistics. */
+const QUIET = "set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic';";
+
+/** SQL on an instance, as postgres. It travels on stdin; each statement commits by itself. */
+export function sqlAction(
+  inputs: ClusterInputs,
+  on: { readonly host: string; readonly database: string },
+  why: string,
+  sql: readonly string[],
+): Action {
+  return {
+    do: "run",
+    host: on.host,
+    why,
+    script: asPostgres(inputs, "psql", `-Xq -v ON_ERROR_STOP=1 -d ${sh(on.database)}`),
+    stdin: `${[QUIET, ...sql].join("\n")}\n`,
+  };
+}
+
+/** repmgr's role, database and extension on an instance that takes writes. */
+export function planBootstrap(
+  inputs: ClusterInputs & { readonly host: string; readonly repmgrPassword: string },
+  problem: string,
+): Action[] {
+  const why = `repmgr's role is ${problem}: make role, database and extension as repmgr needs them`;
+  return [
+    sqlAction(inputs, { host: inputs.host, database: "postgres" }, why, [
+      "select 'create role repmgr' where not exists (select from pg_roles where rolname = 'repmgr') \\gexec",
+      `alter role repmgr with login superuser replication password ${sqlLiteral(scramVerifier(inputs.repmgrPassword))};`,
+      "select 'create database repmgr owner repmgr' where not exists (select from pg_database where datname = 'repmgr') \\gexec",
+      "\\connect repmgr",
+      "create extension if not exists repmgr;",
+    ]),
+  ];
+}

@@ -1,0 +1,83 @@
+import type { RegisteredNode, RunningFacts } from "../facts/running";
+import { verifies } from "../facts/scram";
+import { type ClusterView, isLive, livePrimaries, type MemberFacts, memberOf } from "./cluster";
+import type { RepmgrNodeInputs } from "./repmgrNode";
+
+/** "attached", or in a few words what is wrong with the node; shown in the preview and the reason of the plan. */
+export function nodeState(want: RepmgrNodeInputs, view: ClusterView): string {
+  const self = memberOf(view, want.node);
+  const { facts, member } = self;
+  const primary = livePrimaries(view).find((m) => m.member.node !== want.node);
+  if (facts.data !== "present") return `down: no data (PGDATA is ${facts.data})`;
+  if (facts.running === undefined) return downState(self, primary);
+  if (member.witness) return "attached";
+  if (!facts.running.inRecovery) {
+    return primary === undefined ? "attached" : `diverged: it takes writes on timeline ${facts.running.timeline}, and so does ${primary.member.node}`;
+  }
+  if (primary === undefined) return "attached";
+  return followingProblem(want, view, facts.running) ?? "attached";
+}
+
+/** Why a running standby is not attached to the node it shall follow; undefined when it streams from it through its slot. */
+export function followingProblem(want: RepmgrNodeInputs, view: ClusterView, running: RunningFacts): string | undefined {
+  const upstream = expectedUpstream(want, view);
+  if (upstream === undefined) return undefined;
+  const { walReceiver } = running;
+  const { node, address } = upstream.member;
+  if (walReceiver === null || walReceiver.status !== "streaming") return `detached: it does not stream from ${node}`;
+  if (walReceiver.senderHost !== address || walReceiver.senderPort !== want.port) {
+    return `detached: it streams from ${walReceiver.senderHost ?? "?"}:${walReceiver.senderPort ?? "?"}, not from ${node}`;
+  }
+  const slot = `repmgr_slot_${want.nodeId}`;
+  if (walReceiver.slot !== slot) return `detached: it streams without its slot ${slot}`;
+  return undefined;
+}
+
+/** The upstream the inventory names while that is alive, else the node that is primary now. */
+export function expectedUpstream(want: RepmgrNodeInputs, view: ClusterView): MemberFacts | undefined {
+  const named = view.filter(isLive).find(({ member }) => member.node === want.upstream && member.node !== want.node);
+  return named ?? livePrimaries(view)[0];
+}
+
+/** "registered", or how the row in repmgr.nodes of the primary differs. */
+export function registrationState(want: RepmgrNodeInputs, view: ClusterView): string {
+  const primary = livePrimaries(view)[0];
+  if (primary === undefined) return "registered";
+  const row = primary.facts.repmgr?.nodes.find(({ id }) => id === want.nodeId);
+  return registrationProblem(want, view, row) ?? "registered";
+}
+
+/** @param row the node's row on the primary */
+export function registrationProblem(want: RepmgrNodeInputs, view: ClusterView, row: RegisteredNode | undefined): string | undefined {
+  if (row === undefined) return "not registered";
+  const type = registeredType(want, view);
+  const expected = { name: want.node, type, conninfo: want.repmgrConf.conninfo, active: true };
+  const wrong = Object.entries(expected).filter(([key, value]) => row[key as keyof RegisteredNode] !== value);
+  if (row.priority !== Number(want.repmgrConf.priority ?? 100)) wrong.push(["priority", want.repmgrConf.priority]);
+  if (row.location !== (want.repmgrConf.location ?? "default")) wrong.push(["location", want.repmgrConf.location]);
+  if (wrong.length === 0) return undefined;
+  return `registered with ${wrong.map(([key]) => `${key} ${JSON.stringify(row[key as keyof RegisteredNode])}`).join(", ")}`;
+}
+
+export function registeredType(want: RepmgrNodeInputs, view: ClusterView): RegisteredNode["type"] {
+  const { member, facts } = memberOf(view, want.node);
+  if (member.witness) return "witness";
+  return facts.running?.inRecovery === false ? "primary" : "standby";
+}
+
+/** How the repmgr role differs from what it must be; undefined when it is right. */
+export function repmgrRoleProblem(want: RepmgrNodeInputs, { roles }: RunningFacts): string | undefined {
+  const role = roles.find(({ name }) => name === "repmgr");
+  if (role === undefined) return "missing";
+  const lacks = (["login", "superuser", "replication"] as const).filter((attribute) => !role[attribute]);
+  if (lacks.length > 0) return `without ${lacks.join(", ")}`;
+  return verifies(role.verifier, want.repmgrPassword) ? undefined : "with another password";
+}
+
+function downState({ facts }: MemberFacts, primary: MemberFacts | undefined): string {
+  if (facts.alive) return `down: the postmaster runs but refuses connections (${facts.refusal})`;
+  const was = facts.isStandby ? "standby" : "primary";
+  const last = `was ${was} on timeline ${facts.control?.timeline ?? "?"}, ${facts.control?.state ?? "no control file"}`;
+  if (primary?.facts.running === undefined) return `down: ${last}`;
+  return `down: ${last}; ${primary.member.node} is primary on timeline ${primary.facts.running.timeline}`;
+}

@@ -1,0 +1,88 @@
+import type { DatabaseSpec, RoleSpec } from "../config/types";
+import { databasesProbe, type DatabaseFact } from "../facts/databases";
+import { type ClusterInputs, type ClusterView, isLive, livePrimaries, observeCluster } from "./cluster";
+import { asPostgres } from "./commands";
+import { contentState, planCluster, planClusterDelete } from "./pgClusterPlan";
+import { describeCluster, type NodeReport } from "./clusterReport";
+import type { Kind } from "./kind";
+import { pendingRestarts } from "./rollingRestart";
+
+export type ManagedRole = Omit<RoleSpec, "passwordSecret">;
+
+/** What exists once a cluster: roles, databases, extensions, planned restarts; and what a person wants to read of it. */
+export interface PgClusterInputs extends ClusterInputs {
+  readonly roles: readonly ManagedRole[];
+  /** Role to password. Secret. */
+  readonly rolePasswords: Readonly<Record<string, string>>;
+  readonly databases: readonly DatabaseSpec[];
+  /** The settings of its instances: a change of one that needs a restart is carried out here, node by node. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** What a healthy cluster shows; the program always writes HEALTHY_CLUSTER. */
+  readonly content: string;
+  readonly pendingRestart: readonly string[];
+  readonly repmgrd: string;
+}
+
+export const HEALTHY_CLUSTER = { content: "as wanted", pendingRestart: [], repmgrd: "watching" } as const;
+
+export interface PgClusterFacts {
+  readonly view: ClusterView;
+  readonly databases: readonly DatabaseFact[];
+}
+
+export interface PgClusterOutputs {
+  readonly primary: string;
+  readonly timeline: number;
+  readonly nodes: readonly NodeReport[];
+  /** Database to connection string, without password. */
+  readonly connectionStrings: Readonly<Record<string, string>>;
+}
+
+export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutputs> = {
+  name: "PgCluster",
+  managed: [
+    "cluster",
+    "members",
+    "roles",
+    "rolePasswords",
+    "databases",
+    "settings",
+    "content",
+    "pendingRestart",
+    "repmgrd",
+  ],
+  identity: ["cluster"],
+  id: ({ cluster }) => cluster,
+  validate: () => [],
+
+  async observe(ctx, inputs) {
+    const view = await observeCluster(ctx, inputs);
+    const primary = livePrimaries(view)[0];
+    if (primary === undefined) return { view, databases: [] };
+    const databases = await ctx.ask(primary.member.host, databasesProbe(asPostgres(inputs, "psql", "-XAtq")));
+    return { view, databases };
+  },
+
+  isAbsent: ({ view }) => view.every(({ facts }) => facts.data !== "present"),
+
+  plan: planCluster,
+
+  project(inputs, have) {
+    return {
+      inputs: {
+        ...inputs,
+        content: contentState(inputs, have),
+        pendingRestart: pendingRestarts(have.view).map(({ node, settings }) => `${node}: ${settings.join(", ")}`),
+        repmgrd: repmgrdState(have.view),
+      },
+      outputs: describeCluster(inputs, have.view),
+    };
+  },
+
+  planDelete: planClusterDelete,
+};
+
+function repmgrdState(view: ClusterView): string {
+  const paused = view.filter(isLive).filter(({ facts }) => facts.repmgr?.paused === true);
+  return paused.length === 0 ? HEALTHY_CLUSTER.repmgrd : `paused on ${paused.map(({ member }) => member.node).join(", ")}`;
+}

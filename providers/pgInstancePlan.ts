@@ -1,0 +1,183 @@
+import type { Action } from "../actions/action";
+import { parseHba, renderHba } from "../facts/hbaConf";
+import type { FileFact } from "../facts/file";
+import type { InstanceFacts } from "../facts/instance";
+import { includesConfD, parsePostgresConf, renderPostgresConf } from "../facts/postgresConf";
+import { clusterPaths, familyLayout } from "../families";
+import { pgpassField, sh, sqlIdentifier } from "../ssh/quote";
+import { equal } from "./canonical";
+import { type MemberFacts, memberOf, thePrimary } from "./cluster";
+import { planClone, planInitdb } from "./instanceData";
+import { Refused } from "./kind";
+import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
+import { planRevival } from "./revive";
+
+export const DIRECTORY_OWNERSHIP = "postgres:postgres 0700";
+const FILE_OWNER = "postgres:postgres";
+
+/** The plan of one instance: password file, data, configuration, reload. */
+export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Action[] {
+  const self = memberOf(have.view, want.node);
+  refuseForeignData(want, have, self);
+  const creates = self.facts.data === "present" ? [] : planData(want, have, self);
+  const files = planFiles(want, have, creates.length > 0);
+  const loads = self.facts.running !== undefined && (files.length > 0 || !isLoaded(self.facts, have));
+  return [
+    ...planPassFile(want, have),
+    ...creates,
+    ...files,
+    ...planOwnership(want, self.facts),
+    ...planAlterSystem(want, self.facts),
+    ...(loads ? [reload(want)] : []),
+  ];
+}
+
+/** Removes what is ours and keeps PGDATA, unless the inventory allowed its loss before. */
+export function planInstanceDelete(have: PgInstanceFacts, inputs: PgInstanceInputs): Action[] {
+  const { host, node, cluster, dataDirectory } = inputs;
+  const { facts } = memberOf(have.view, node);
+  if (facts.alive) throw new Refused(`${host}: PostgreSQL of ${cluster}/${node} still runs in ${dataDirectory}; it is not taken away under it`);
+  const { passFile } = clusterPaths(inputs.family, cluster);
+  const actions: Action[] = [];
+  if (have.passFile !== undefined) {
+    actions.push({ do: "run", host, why: `${cluster}/${node} is no longer managed: remove its passwords`, script: `rm -f ${sh(passFile)}` });
+  }
+  if (inputs.allowDataLoss && facts.data === "present") {
+    const why = `remove the data of ${cluster}/${node} in ${dataDirectory}, as allow_data_loss says`;
+    actions.push({ do: "run", host, why, script: `rm -rf --one-file-system ${sh(dataDirectory)}`, deadlineMs: 600_000 });
+  }
+  return actions;
+}
+
+/** Lines of the password file: repmgr's database and replication, for every node (repmgr documentation, "Password Management"). */
+export function pgpass(inputs: PgInstanceInputs): string {
+  const password = pgpassField(inputs.repmgrPassword);
+  return inputs.members
+    .flatMap(({ address }) =>
+      ["repmgr", "replication"].map((database) => `${pgpassField(address)}:${inputs.port}:${database}:repmgr:${password}\n`),
+    )
+    .join("");
+}
+
+/** False when the server runs with files older than those on disk. */
+export function isLoaded(facts: InstanceFacts, have: PgInstanceFacts): boolean {
+  const { running } = facts;
+  if (running === undefined) return true;
+  const changedAt = Math.max(have.postgresConf?.modifiedAt ?? 0, have.hbaConf?.modifiedAt ?? 0);
+  return running.configurationLoadedAt >= changedAt;
+}
+
+function refuseForeignData(want: PgInstanceInputs, have: PgInstanceFacts, { facts }: MemberFacts): void {
+  const where = `${want.host}: ${want.dataDirectory}`;
+  if (facts.data === "foreign") {
+    throw new Refused(`${where} holds files but no PG_VERSION, so it is no PGDATA; choose another data_directory or move them away`);
+  }
+  if (facts.data !== "present") return;
+  if (facts.majorVersion !== want.version) {
+    throw new Refused(`${where} holds PostgreSQL ${facts.majorVersion}, cluster ${want.cluster} is version ${want.version}`);
+  }
+  const named = parsePostgresConf(have.postgresConf?.content ?? "").cluster_name;
+  if (named !== undefined && named !== want.cluster) {
+    throw new Refused(`${where} belongs to the cluster ${named}, not to ${want.cluster}; choose another data_directory`);
+  }
+  if (memberOf(have.view, want.node).member.witness) return;
+  for (const other of have.view) {
+    const theirs = other.facts.control?.systemIdentifier;
+    if (other.member.witness || theirs === undefined || theirs === facts.control?.systemIdentifier) continue;
+    throw new Refused(
+      `${where} has the system identifier ${facts.control?.systemIdentifier}, ${other.member.node} on ${other.member.host} has ${theirs}: ` +
+        `they are different databases. Move the wrong one aside and run "pulumi up": it is cloned anew.`,
+    );
+  }
+}
+
+function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFacts): Action[] {
+  if (self.member.witness) return planInitdb(want, "a witness has an instance of its own");
+  const primary = thePrimary(want.cluster, have.view);
+  if (primary !== undefined) return planClone(want, primary.member);
+  const others = have.view.filter(({ member, facts }) => !member.witness && facts.data === "present");
+  if (others.length > 0) return planRevival(want, have.view);
+  if (want.initial) return planInitdb(want, "no node has data yet and the inventory says this one begins");
+  throw new Refused(`cluster ${want.cluster}: ${want.node} has nothing to be cloned from, no node has data yet`);
+}
+
+function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean): Action[] {
+  const conf = have.postgresConf?.content ?? "";
+  const actions: Action[] = [];
+  const put = (name: string, content: string, why: string): void => {
+    actions.push({ do: "putFile", host: want.host, why, path: `${want.dataDirectory}/${name}`, content, owner: FILE_OWNER, mode: "0600" });
+  };
+  if (isNew || !equal(parsePostgresConf(conf), want.settings) || !includesConfD(conf)) {
+    const confD = `${want.dataDirectory}/conf.d`;
+    actions.push({
+      do: "run",
+      host: want.host,
+      why: "a person's own settings have a place of their own",
+      script: `[ -d ${sh(confD)} ] || install -d -o postgres -g postgres -m 0700 ${sh(confD)}`,
+    });
+    put("postgresql.conf", renderPostgresConf(want.cluster, want.settings), `settings: ${changes(parsePostgresConf(conf), want.settings)}`);
+  }
+  if (isNew || !equal(parseHba(have.hbaConf?.content ?? ""), want.hba)) {
+    put("pg_hba.conf", renderHba(want.cluster, want.hba), `who may connect: ${want.hba.length} rules from the topology and the inventory`);
+  }
+  return actions;
+}
+
+function changes(have: Record<string, string>, want: Readonly<Record<string, string>>): string {
+  const names = [...new Set([...Object.keys(have), ...Object.keys(want)])].filter((name) => have[name] !== want[name]).sort();
+  if (Object.keys(have).length === 0) return `${names.length} managed settings`;
+  return names.map((name) => `${name}: ${have[name] ?? "(not set)"} => ${want[name] ?? "(not managed)"}`).join(", ") || "conf.d is included again";
+}
+
+function planPassFile(want: PgInstanceInputs, { passFile }: PgInstanceFacts): Action[] {
+  const content = pgpass(want);
+  const { passFile: path } = clusterPaths(want.family, want.cluster);
+  if (isSame(passFile, content)) return [];
+  const why = `the nodes log in to each other with the password kept in ${path}`;
+  return [{ do: "putFile", host: want.host, why, path, content, owner: FILE_OWNER, mode: "0600" }];
+}
+
+function isSame(file: FileFact | undefined, content: string): boolean {
+  return file !== undefined && file.content === content && file.owner === FILE_OWNER && file.mode === "0600";
+}
+
+function planOwnership(want: PgInstanceInputs, facts: InstanceFacts): Action[] {
+  if (facts.data !== "present" || facts.ownership === DIRECTORY_OWNERSHIP) return [];
+  const d = sh(want.dataDirectory);
+  const why = `PGDATA is "${facts.ownership}", PostgreSQL asks for "${DIRECTORY_OWNERSHIP}"`;
+  return [{ do: "run", host: want.host, why, script: `chown postgres:postgres ${d}; chmod 0700 ${d}` }];
+}
+
+/** ALTER SYSTEM wins over every file; a managed setting must come from the inventory alone. */
+function planAlterSystem(want: PgInstanceInputs, { running }: InstanceFacts): Action[] {
+  const names = Object.keys(want.settings).filter((name) => running?.settings[name]?.sourceFile?.endsWith("/postgresql.auto.conf"));
+  if (names.length === 0) return [];
+  const sql = names.map((name) => `ALTER SYSTEM RESET ${sqlIdentifier(name)};`).join("\n");
+  return [{ do: "run", host: want.host, why: `ALTER SYSTEM overrides ${names.join(", ")}`, script: psql(want), stdin: sql }];
+}
+
+function psql(want: PgInstanceInputs): string {
+  const bin = familyLayout(want.family).binDirectory(want.version);
+  const { socketDirectory } = clusterPaths(want.family, want.cluster);
+  return `cd /; runuser -u postgres -- ${sh(`${bin}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(socketDirectory)} -p ${want.port} -d postgres`;
+}
+
+/** Checks both files with the server's own eyes first: a broken pg_hba.conf must not lock everybody out. */
+function reload(want: PgInstanceInputs): Action {
+  const ask = psql(want);
+  return {
+    do: "run",
+    host: want.host,
+    why: "load the configuration without a restart",
+    script: `wrong=$(${ask} -c "select format('pg_hba.conf line %s: %s', line_number, error) from pg_hba_file_rules where error is not null
+  union all select format('%s line %s: %s', sourcefile, sourceline, error) from pg_file_settings where error is not null and error <> 'setting could not be applied'")
+[ -z "$wrong" ] || { printf 'not loaded, the old configuration stays in force: %s\\n' "$wrong" >&2; exit 1; }
+before=$(${ask} -c 'select pg_conf_load_time()')
+${ask} -c 'select pg_reload_conf()' >/dev/null
+tries=0
+until [ "$(${ask} -c 'select pg_conf_load_time()')" != "$before" ]; do
+  tries=$((tries + 1)); [ $tries -lt 100 ] || { echo "pg_conf_load_time() is still $before" >&2; exit 1; }
+  sleep 0.1
+done`,
+  };
+}

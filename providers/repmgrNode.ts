@@ -1,0 +1,112 @@
+import { fileProbe, type FileFact } from "../facts/file";
+import { parsePostgresConf } from "../facts/postgresConf";
+import { clusterPaths } from "../families";
+import { type ClusterInputs, type ClusterView, memberOf, observeCluster, livePrimaries } from "./cluster";
+import type { Kind } from "./kind";
+import { nodeState, registrationState, repmgrRoleProblem } from "./nodeState";
+import { planNodeDelete } from "./repmgrNodeDelete";
+import { planNode } from "./repmgrNodePlan";
+
+/** A node's place in the cluster: its repmgr.conf, its registration, and whether it runs and follows. */
+export interface RepmgrNodeInputs extends ClusterInputs {
+  readonly host: string;
+  readonly node: string;
+  readonly nodeId: number;
+  /** Node to follow instead of the primary. */
+  readonly upstream?: string;
+  /** The whole repmgr.conf. */
+  readonly repmgrConf: Readonly<Record<string, string>>;
+  /** What repmgr may do through sudo, as exact commands. */
+  readonly sudoCommands: readonly string[];
+  /** Secret. */
+  readonly repmgrPassword: string;
+  /** What a healthy node shows; the program always writes HEALTHY_NODE. */
+  readonly state: string;
+  readonly registration: string;
+  readonly repmgrRole: string;
+}
+
+/** The observed part of the inputs as it is on a healthy node, whatever its role. */
+export const HEALTHY_NODE = { state: "attached", registration: "registered", repmgrRole: "as wanted" } as const;
+
+export interface RepmgrNodeFacts {
+  readonly view: ClusterView;
+  readonly repmgrConf: FileFact | undefined;
+  readonly sudoers: FileFact | undefined;
+}
+
+export interface RepmgrNodeOutputs {
+  /** Observed, never desired. */
+  readonly role: "primary" | "standby" | "witness" | "down";
+  readonly timeline: number;
+}
+
+export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeOutputs> = {
+  name: "RepmgrNode",
+  managed: [
+    "host",
+    "cluster",
+    "node",
+    "nodeId",
+    "upstream",
+    "members",
+    "repmgrConf",
+    "sudoCommands",
+    "repmgrPassword",
+    "state",
+    "registration",
+    "repmgrRole",
+  ],
+  identity: ["host", "cluster", "node", "nodeId"],
+  id: ({ host, cluster }) => `${host}/${cluster}`,
+  validate: () => [],
+
+  async observe(ctx, inputs) {
+    const paths = clusterPaths(inputs.family, inputs.cluster);
+    const [view, repmgrConf, sudoers] = await Promise.all([
+      observeCluster(ctx, inputs),
+      ctx.ask(inputs.host, fileProbe(paths.repmgrConf)),
+      ctx.ask(inputs.host, fileProbe(paths.sudoers)),
+    ]);
+    return { view, repmgrConf, sudoers };
+  },
+
+  isAbsent: ({ repmgrConf, sudoers }) => repmgrConf === undefined && sudoers === undefined,
+
+  plan: planNode,
+
+  project(inputs, have) {
+    const { facts, member } = memberOf(have.view, inputs.node);
+    const role =
+      facts.running === undefined ? "down" : member.witness ? "witness" : facts.running.inRecovery ? "standby" : "primary";
+    return {
+      inputs: {
+        ...inputs,
+        repmgrConf: parsePostgresConf(have.repmgrConf?.content ?? ""),
+        sudoCommands: parseSudoCommands(have.sudoers?.content ?? ""),
+        state: nodeState(inputs, have.view),
+        registration: registrationState(inputs, have.view),
+        repmgrRole: roleState(inputs, have.view),
+      },
+      outputs: { role, timeline: facts.running?.timeline ?? facts.control?.timeline ?? 0 },
+    };
+  },
+
+  planDelete: planNodeDelete,
+};
+
+/** The commands a sudoers file of ours allows; a line that is not ours shows up as it stands. */
+export function parseSudoCommands(text: string): string[] {
+  const prefix = "postgres ALL=(root) NOPASSWD: ";
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !line.startsWith("#") && line !== "Defaults:postgres !requiretty")
+    .map((line) => (line.startsWith(prefix) ? line.slice(prefix.length) : line));
+}
+
+function roleState(inputs: RepmgrNodeInputs, view: ClusterView): string {
+  const self = memberOf(view, inputs.node);
+  const source = self.member.witness ? self : livePrimaries(view)[0];
+  if (source?.facts.running === undefined) return HEALTHY_NODE.repmgrRole;
+  return repmgrRoleProblem(inputs, source.facts.running) ?? HEALTHY_NODE.repmgrRole;
+}

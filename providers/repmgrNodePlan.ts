@@ -1,0 +1,150 @@
+import { type Action, waitFor } from "../actions/action";
+import type { FileFact } from "../facts/file";
+import { parsePostgresConf } from "../facts/postgresConf";
+import { renderRepmgrConf } from "../facts/repmgrConf";
+import { clusterPaths } from "../families";
+import { render } from "../templates/render";
+import { equal } from "./canonical";
+import { instanceOf, isLive, type LiveMember, memberOf, type MemberFacts, thePrimary } from "./cluster";
+import { Refused } from "./kind";
+import { expectedUpstream, followingProblem, registeredType, registrationProblem, repmgrRoleProblem } from "./nodeState";
+import { planRejoin } from "./rejoin";
+import { asPostgres, planBootstrap, repmgr } from "./commands";
+import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
+import { planRevival, planStart } from "./revive";
+
+/** A standby that was just started or told whom to follow needs a moment until it streams. */
+const ATTACH_DEADLINE_MS = 60_000;
+
+/** The plan of one node: its files; then it runs; then it follows; then it is registered. Each needs the one before. */
+export function planNode(want: RepmgrNodeInputs, have: RepmgrNodeFacts): Action[] {
+  const self = memberOf(have.view, want.node);
+  const files = [...planConf(want, have.repmgrConf), ...planSudoers(want, have.sudoers)];
+  if (self.facts.data !== "present") {
+    throw new Refused(`${want.host}: ${want.cluster}/${want.node} has no data in ${want.dataDirectory}; run "pulumi up" so that it is cloned`);
+  }
+  if (!isLive(self)) return [...files, ...planRun(want, have, self)];
+  return [...files, ...planRunning(want, have, self)];
+}
+
+function planRun(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: MemberFacts): Action[] {
+  if (self.facts.alive) return planStart(want, self, `it is up but refuses connections: ${self.facts.refusal}`);
+  if (self.member.witness) return planStart(want, self, "the witness votes only while it runs");
+  const primary = thePrimary(want.cluster, have.view);
+  if (primary === undefined) return planRevival(want, have.view);
+  if (self.facts.isStandby) return planStart(want, self, `it is a standby and ${primary.member.node} is primary`);
+  return planRejoin(want, self, primary);
+}
+
+function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMember): Action[] {
+  if (self.member.witness) return planWitness(want, have, self);
+  const primary = thePrimary(want.cluster, have.view);
+  if (primary === undefined) return planRevival(want, have.view);
+  const isPrimary = primary.member.node === want.node;
+  const role = repmgrRoleProblem(want, primary.facts.running);
+  if (isPrimary && (role !== undefined || primary.facts.repmgr === undefined)) {
+    return planBootstrap(want, role ?? "without its extension");
+  }
+  if (primary.facts.repmgr === undefined) {
+    throw new Refused(`${primary.member.node} is primary but has no repmgr extension; run "pulumi up" for the whole cluster`);
+  }
+  const follow = isPrimary ? [] : planFollow(want, have, self);
+  if (follow.length > 0) return follow;
+  return planRegister(want, have, primary);
+}
+
+function planFollow(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: LiveMember): Action[] {
+  const problem = followingProblem(want, view, self.facts.running);
+  const upstream = expectedUpstream(want, view);
+  if (problem === undefined || upstream === undefined) return [];
+  const { id, node } = upstream.member;
+  return [
+    {
+      do: "run",
+      host: want.host,
+      why: `${problem}: follow ${node}`,
+      script: `${waitBriefly(want, upstream)} || ${repmgr(want, `standby follow --upstream-node-id=${id}`)}`,
+      deadlineMs: ATTACH_DEADLINE_MS,
+    },
+    waitFor(
+      { host: want.host, why: `${want.node} streams from ${node}`, deadlineMs: ATTACH_DEADLINE_MS },
+      instanceOf(want),
+      ({ running, refusal }) => (running === undefined ? refusal : followingProblem(want, view, running)),
+    ),
+  ];
+}
+
+/** Shell: succeeds when the standby begins to stream from its upstream by itself within five seconds, as after a start. */
+function waitBriefly(want: RepmgrNodeInputs, { member }: MemberFacts): string {
+  const streams = `select count(*) from pg_stat_wal_receiver where status = 'streaming' and sender_host = '${member.address}' and slot_name = 'repmgr_slot_${want.nodeId}'`;
+  return `(n=0; until [ "$(${asPostgres(want, "psql", `-XAtqc "${streams}" -d postgres`)})" = 1 ]; do
+  n=$((n + 1)); [ $n -lt 50 ] || exit 1; sleep 0.1; done)`;
+}
+
+function planRegister(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, primary: LiveMember): Action[] {
+  const row = primary.facts.repmgr?.nodes.find(({ id }) => id === want.nodeId);
+  const problem = registrationProblem(want, view, row);
+  if (problem === undefined) return [];
+  const upstream = want.upstream === undefined ? undefined : view.find(({ member }) => member.node === want.upstream)?.member;
+  const type = registeredType(want, view);
+  const force = row === undefined ? "" : " --force";
+  const options = type === "standby" ? ` --wait-sync=30${upstream === undefined ? "" : ` --upstream-node-id=${upstream.id}`}` : "";
+  return [
+    {
+      do: "run",
+      host: want.host,
+      why: `${want.node} is ${problem}: register it as ${type}`,
+      script: repmgr(want, `${type} register${force}${options}`),
+    },
+  ];
+}
+
+function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: LiveMember): Action[] {
+  const role = repmgrRoleProblem(want, self.facts.running);
+  if (role !== undefined || self.facts.repmgr === undefined) return planBootstrap(want, role ?? "without its extension");
+  const primary = thePrimary(want.cluster, view);
+  if (primary === undefined) throw new Refused(`cluster ${want.cluster}: a witness is registered at the primary, and no node is primary`);
+  const row = primary.facts.repmgr?.nodes.find(({ id }) => id === want.nodeId);
+  const problem = registrationProblem(want, view, row);
+  if (problem === undefined) return [];
+  const { address } = primary.member;
+  return [
+    {
+      do: "run",
+      host: want.host,
+      why: `${want.node} is ${problem}: register it as witness`,
+      script: repmgr(want, `witness register -h ${address} -p ${want.port} -U repmgr -d repmgr${row === undefined ? "" : " --force"}`),
+    },
+  ];
+}
+
+function planConf(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] {
+  const path = clusterPaths(want.family, want.cluster).repmgrConf;
+  const have = parsePostgresConf(file?.content ?? "");
+  if (equal(have, want.repmgrConf) && file?.owner === "postgres:postgres" && file.mode === "0640") return [];
+  const names = Object.keys(want.repmgrConf).filter((name) => have[name] !== want.repmgrConf[name]);
+  const why = file === undefined ? "repmgr needs its configuration" : `repmgr.conf differs in ${names.join(", ") || "what it holds besides"}`;
+  const content = renderRepmgrConf(want.cluster, want.repmgrConf);
+  const put: Action = { do: "putFile", host: want.host, why, path, content, owner: "postgres:postgres", mode: "0640" };
+  if (file === undefined) return [put];
+  const unit = clusterPaths(want.family, want.cluster).repmgrdUnit;
+  // Only some keys are read again on SIGHUP (repmgr documentation, "repmgrd configuration: reloading"); a restart takes them all.
+  return [put, { do: "run", host: want.host, why: "repmgrd reads its configuration when it starts", script: `systemctl try-restart ${unit}` }];
+}
+
+function planSudoers(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] {
+  const isRight = equal(parseSudoCommands(file?.content ?? ""), want.sudoCommands) && file?.mode === "0440" && file.owner === "root:root";
+  if (isRight) return [];
+  return [
+    {
+      do: "putFile",
+      host: want.host,
+      why: `repmgr starts and stops PostgreSQL through systemd with ${want.sudoCommands.length} exact commands`,
+      path: clusterPaths(want.family, want.cluster).sudoers,
+      content: render("sudoers", { cluster: want.cluster, commands: want.sudoCommands }),
+      owner: "root:root",
+      mode: "0440",
+      check: 'visudo -cqf "$1"',
+    },
+  ];
+}

@@ -1,0 +1,83 @@
+import { type Action, waitFor } from "../actions/action";
+import { clusterPaths } from "../families";
+import type { ClusterInputs, ClusterView, LiveMember, MemberFacts } from "./cluster";
+import { instanceOf, livePrimaries, isLive } from "./cluster";
+import { Refused } from "./kind";
+
+/** Failure detection (default 6 x 10 s) plus the election and the promotion. */
+const FAILOVER_DEADLINE_MS = 120_000;
+/** Crash recovery of a large instance replays WAL before it accepts connections. */
+export const START_DEADLINE_MS = 300_000;
+
+/**
+ * What makes a cluster without a live primary have one again, without ever choosing against the data: a running
+ * standby is left to repmgrd's election; with everything stopped, the node that was primary last is started.
+ * @throws Refused when only a person can decide
+ */
+export function planRevival(inputs: ClusterInputs, view: ClusterView): Action[] {
+  if (livePrimaries(view).length > 0) return [];
+  const data = view.filter(({ member, facts }) => !member.witness && facts.data === "present");
+  const crashed = data.filter((m) => !m.facts.isStandby);
+  const electors = data.filter(isLive).filter((m) => m.facts.repmgrd === "active");
+  if (inputs.failover === "automatic" && electors.length > 0) return [waitForElection(inputs, electors)];
+  const last = lastPrimary(inputs.cluster, crashed);
+  if (last === undefined) {
+    const seen = data.map((m) => `${m.member.node}: ${m.facts.control?.state ?? "unknown"}`).join(", ");
+    throw new Refused(
+      `cluster ${inputs.cluster}: no node was primary last (${seen}). Promote the most advanced standby by hand: ` +
+        `"sudo -u postgres repmgr -f ${clusterPaths(inputs.family, inputs.cluster).repmgrConf} standby promote", then run "pulumi up".`,
+    );
+  }
+  return planStart(inputs, last, `it was the last primary (timeline ${last.facts.control?.timeline}) and no node takes writes`);
+}
+
+/** Starts an instance through its unit, so that systemd and repmgr see the same one, and waits until SQL answers. */
+export function planStart(inputs: ClusterInputs, { member }: MemberFacts, because: string): Action[] {
+  const unit = clusterPaths(inputs.family, inputs.cluster).postgresqlUnit;
+  return [
+    {
+      do: "run",
+      host: member.host,
+      why: `start PostgreSQL of ${member.node}: ${because}`,
+      script: `systemctl reset-failed ${unit} 2>/dev/null || true
+systemctl start ${unit} || { journalctl -u ${unit} -n 15 --no-pager -o cat >&2; exit 1; }`,
+      deadlineMs: START_DEADLINE_MS,
+    },
+    waitFor(
+      { host: member.host, why: `${member.node} answers SQL`, deadlineMs: START_DEADLINE_MS },
+      instanceOf(inputs),
+      ({ running, refusal, data, alive }) =>
+        running === undefined ? refusal || `PGDATA ${data}, postmaster ${alive ? "alive" : "not running"}` : undefined,
+    ),
+  ];
+}
+
+/** @throws Refused when two stopped nodes were primaries on the same timeline: one of them may hold rows the other lacks */
+function lastPrimary(cluster: string, crashed: readonly MemberFacts[]): MemberFacts | undefined {
+  const byTimeline = [...crashed].sort((a, b) => (b.facts.control?.timeline ?? 0) - (a.facts.control?.timeline ?? 0));
+  const [first, second] = byTimeline;
+  if (first !== undefined && first.facts.control?.timeline === second?.facts.control?.timeline) {
+    throw new Refused(
+      `cluster ${cluster}: ${first.member.node} and ${second?.member.node} were both stopped as primaries on timeline ` +
+        `${first.facts.control?.timeline}. Start the right one by hand with "sudo systemctl start postgresql-${cluster}", then run "pulumi up".`,
+    );
+  }
+  return first;
+}
+
+function waitForElection(inputs: ClusterInputs, electors: readonly LiveMember[]): Action {
+  const names = electors.map(({ member }) => member.node).join(" and ");
+  const [first] = electors as [LiveMember];
+  return {
+    do: "waitFor",
+    host: first.member.host,
+    why: `no node takes writes and repmgrd runs beside ${names}: the promotion is repmgrd's to decide, so wait for it`,
+    look: async (ask) => {
+      const probe = instanceOf(inputs);
+      const seen = await Promise.all(electors.map(({ member }) => ask(member.host, probe)));
+      if (seen.some(({ running }) => running !== undefined && !running.inRecovery)) return undefined;
+      return `${names} still no primary; look at "journalctl -u repmgrd-${inputs.cluster}" on ${first.member.host}`;
+    },
+    deadlineMs: FAILOVER_DEADLINE_MS,
+  };
+}
