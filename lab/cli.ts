@@ -49,19 +49,19 @@ function status(lab: Lab): number {
   return 0;
 }
 
-function ssh(lab: Lab, [host, ...command]: string[]): number {
-  if (host === undefined) return usage();
-  const [program, ...args] = [...lab.ssh(host), ...command] as [string, ...string[]];
+function attached(argv: readonly string[]): number {
+  const [program, ...args] = argv as [string, ...string[]];
   return spawnSync(program, args, { stdio: "inherit" }).status ?? 255;
 }
 
-async function exec(lab: Lab, [host, ...command]: string[]): Promise<number> {
+function ssh(lab: Lab, [host, ...command]: string[]): number {
+  return host === undefined ? usage() : attached([...lab.ssh(host), ...command]);
+}
+
+/** One word is shell, several are exact arguments: as quoting on the caller's own command line suggests. */
+function exec(lab: Lab, [host, ...command]: string[]): number {
   if (host === undefined || command.length === 0) return usage();
-  const one = command.length === 1 ? (command[0] as string) : command;
-  const { code, stdout, stderr } = await lab.exec(host, one, { deadlineMs: 600_000 });
-  process.stdout.write(stdout);
-  process.stderr.write(stderr);
-  return code;
+  return attached(lab.execArgv(host, command.length === 1 ? (command[0] as string) : command));
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {

@@ -77,10 +77,16 @@ export class Container {
   }
 
   /** @throws Error when the host is off, or the command outlives its deadline */
-  guest(command: string | readonly string[], user: string, options: RunOptions): Promise<RunResult> {
+  async guest(command: string | readonly string[], user: string, options: RunOptions): Promise<RunResult> {
+    const what = `on ${this.name}: ${typeof command === "string" ? command : command.join(" ")}`;
+    return run(this.guestCommand(command, user), { ...options, what, ownGroup: true });
+  }
+
+  /** What this machine has to run for a command inside the host. @throws Error when the host is off */
+  guestCommand(command: string | readonly string[], user: string): string[] {
     const init = this.init();
     if (init === undefined) throw new Error(`${this.name} is off: npm run lab -- poweron ${this.name}`);
-    return run(inCgroupsArgv([this.cgroup.guestProcs()], guestArgv(init, command, user)), options);
+    return inCgroupsArgv([this.cgroup.guestProcs()], guestArgv(init, command, user));
   }
 
   /** Pulls the plug: no process of the host gets another instruction. */

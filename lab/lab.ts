@@ -172,8 +172,13 @@ export class Lab {
    * Runs a command inside a host, past its network and sshd. A string is POSIX shell, an array exact arguments.
    * @throws Error when the host is off or the command does not end in time; a failing command is no error
    */
-  exec(name: string, command: string | readonly string[], options: ExecOptions = {}): Promise<RunResult> {
+  async exec(name: string, command: string | readonly string[], options: ExecOptions = {}): Promise<RunResult> {
     return this.existing(name).guest(command, options.user ?? "root", options);
+  }
+
+  /** The command line on this machine that runs a command inside a host as root, for a caller that streams. */
+  execArgv(name: string, command: string | readonly string[]): string[] {
+    return this.existing(name).guestCommand(command, "root");
   }
 
   /** The command line of the system's ssh client for a login on a host. */

@@ -6,6 +6,10 @@ export interface RunOptions {
   /** Called with each line of either stream as it comes. */
   readonly onLine?: (line: string) => void;
   readonly env?: NodeJS.ProcessEnv;
+  /** What to call this run in errors; default the command line. */
+  readonly what?: string;
+  /** Kill the children too when the deadline passes; a Ctrl-C at the terminal then reaches none of them. */
+  readonly ownGroup?: boolean;
 }
 
 export interface RunResult {
@@ -33,7 +37,8 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
   const [program, ...args] = argv as [string, ...string[]];
   const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: options.env ?? process.env });
+    const { env = process.env, ownGroup: detached = false, what = argv.join(" ") } = options;
+    const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env, detached });
     const out = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"] as const) {
       const feed = options.onLine && lines(options.onLine);
@@ -42,10 +47,9 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
         feed?.(chunk);
       });
     }
-    let late = false;
     const timer = setTimeout(() => {
-      late = true;
-      child.kill("SIGKILL");
+      if (child.pid !== undefined) process.kill(detached ? -child.pid : child.pid, "SIGKILL");
+      reject(new Error(`${what}: no end within ${deadlineMs} ms; last output: ${tail(out)}`));
     }, deadlineMs);
     child.on("error", (error) => {
       clearTimeout(timer);
@@ -53,8 +57,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
     });
     child.on("close", (code) => {
       clearTimeout(timer);
-      if (late) reject(new Error(`${argv.join(" ")}: no end within ${deadlineMs} ms; last output: ${tail(out)}`));
-      else resolve({ code: code ?? 137, ...out });
+      resolve({ code: code ?? 137, ...out });
     });
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.stdin ?? "");
@@ -68,6 +71,7 @@ function tail(out: { stdout: string; stderr: string }): string {
 /** Like run, and any exit code but 0 is an error that carries the end of what the program said. */
 export async function must(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await run(argv, options);
-  if (result.code !== 0) throw new Error(`${argv.join(" ")}: exit code ${result.code}: ${tail(result)}`);
+  if (result.code !== 0)
+    throw new Error(`${options.what ?? argv.join(" ")}: exit code ${result.code}: ${tail(result)}`);
   return result.stdout;
 }
