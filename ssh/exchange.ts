@@ -16,6 +16,11 @@ interface Ended {
   readonly signal: string | undefined;
 }
 
+/** timeout(1) may have ended it; when it has to kill, it goes down with its command. */
+function wasStopped({ code, signal }: Ended): boolean {
+  return code === TIMED_OUT || code === 128 + constants.signals.SIGKILL || signal === "SIGKILL";
+}
+
 /** One run on an open channel, from the first byte sent to its result. */
 export class Exchange {
   private readonly stdout: FramedOutput;
@@ -79,8 +84,7 @@ export class Exchange {
   private result(lostBecause: () => string): RunResult {
     if (this.ended === undefined) throw this.lostError(lostBecause());
     const { code, signal } = this.ended;
-    const wasStopped = code === TIMED_OUT || code === 128 + constants.signals.SIGKILL || signal === "SIGKILL";
-    if (wasStopped && Date.now() - this.startedAt >= this.request.deadlineMs) throw this.deadlineError();
+    if (wasStopped(this.ended) && Date.now() - this.startedAt >= this.request.deadlineMs) throw this.deadlineError();
     if (!this.stdout.hasBegun) {
       throw startError(this.host, this.request.what, { code, stdout: this.stdout.noise, stderr: this.stderr.noise });
     }
@@ -108,7 +112,7 @@ export class Exchange {
     const fate =
       this.ended === undefined
         ? "the host did not confirm that it was ended"
-        : this.ended.code === TIMED_OUT || this.ended.signal !== undefined
+        : wasStopped(this.ended)
           ? "it was ended there"
           : `it ended (exit status ${this.ended.code}), but something it started still holds its output`;
     const message = `${where(this.host)}: could not ${what} within ${deadlineMs} ms; ${fate}. ${this.lastLine()}.`;

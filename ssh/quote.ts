@@ -74,3 +74,14 @@ export function pgpassField(value: string): string {
   const escaped = value.replace(/[:\\]/g, "\\$&");
   return /^[*#]/.test(escaped) ? `\\${escaped}` : escaped;
 }
+
+/**
+ * One word of a systemd unit file, wherever a list of words stands: specifiers and quotes lose their meaning.
+ * @throws Error on NUL and line breaks, and on `$`, which means something in commands and nothing in paths
+ */
+export function systemdWord(word: string): string {
+  refuse(word, /[\0\n\r$]/, "a systemd unit");
+  const plain = word.replaceAll("%", "%%");
+  if (/^[^\s"'\\;]+$/.test(plain)) return plain;
+  return `"${plain.replace(/["\\]/g, "\\$&")}"`;
+}

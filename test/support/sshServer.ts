@@ -48,10 +48,14 @@ export class SshServer {
   readonly commands: string[] = [];
   /** Connections accepted, including those that never logged in. */
   connections = 0;
+  port = 0;
+  /** Attempts to log in. */
+  logins = 0;
   /** Most sessions that were open on one connection at the same time. */
   mostSessions = 0;
   readonly hostKeys: readonly { private: string; public: string }[];
 
+  private readonly allowed = [this.clientKey.public];
   private readonly ssh: Server;
   private readonly server = createServer({ noDelay: true }, (socket) => this.accept(socket));
   private readonly sockets = new Set<Socket>();
@@ -72,11 +76,8 @@ export class SshServer {
       server.server.on("error", reject);
       server.server.listen(options.port ?? 0, "127.0.0.1", resolve);
     });
+    server.port = (server.server.address() as AddressInfo).port;
     return server;
-  }
-
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
   }
 
   /** How to reach it. */
@@ -102,6 +103,11 @@ export class SshServer {
     chmodSync(path, 0o755);
   }
 
+  /** Lets one more public key log in. */
+  allow(publicKey: string): void {
+    this.allowed.push(publicKey);
+  }
+
   /** Cuts all connections, as a host does that loses power: no goodbye. */
   cut(): void {
     for (const socket of this.sockets) socket.resetAndDestroy();
@@ -116,7 +122,11 @@ export class SshServer {
   }
 
   async close(): Promise<void> {
-    for (const child of this.children) child.kill("SIGKILL");
+    for (const child of this.children) {
+      child.kill("SIGKILL");
+      // What the command started may live on and hold them open.
+      for (const stream of child.stdio) stream?.destroy();
+    }
     for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
     rmSync(this.scratch, { recursive: true, force: true });
@@ -153,12 +163,14 @@ export class SshServer {
   }
 
   private authenticate(context: AuthContext): void {
+    this.logins++;
     if (context.method !== "publickey") return context.reject(["publickey"]);
-    const allowed = utils.parseKey(this.clientKey.public);
-    if (allowed instanceof Error) throw allowed;
-    const isAllowed = !this.options.refuseAuth && context.key.data.equals(allowed.getPublicSSH());
-    const isSigned = !context.signature || allowed.verify(context.blob as Buffer, context.signature, context.hashAlgo);
-    return isAllowed && isSigned === true ? context.accept() : context.reject(["publickey"]);
+    const allowed = this.allowed
+      .map((text) => utils.parseKey(text))
+      .flatMap((key) => (key instanceof Error ? [] : [key]));
+    const key = allowed.find((candidate) => candidate.getPublicSSH().equals(context.key.data));
+    const isSigned = !context.signature || key?.verify(context.blob as Buffer, context.signature, context.hashAlgo);
+    return key && isSigned === true && !this.options.refuseAuth ? context.accept() : context.reject(["publickey"]);
   }
 
   private session(session: Session, state: { sessions: number; commands: number; bytes: number }) {
