@@ -1,0 +1,103 @@
+import { fileProbe, type FileFact } from "../facts/file";
+import { UNIT_FILE_STATES, unitProbe, type UnitFact, type UnitFileState } from "../facts/unit";
+import type { BaseInputs, Kind } from "./kind";
+import { planUnit, planUnitDelete } from "./systemdUnitPlan";
+
+/** A script the unit runs. */
+export interface UnitScript {
+  readonly path: string;
+  readonly content: string;
+  /** "0755" */
+  readonly mode: string;
+  /** "root:root" */
+  readonly owner: string;
+}
+
+export interface SystemdUnitInputs extends BaseInputs {
+  readonly host: string;
+  readonly cluster: string;
+  /** "repmgrd-main.service" */
+  readonly unit: string;
+  readonly content: string;
+  /** In order of path. */
+  readonly files: readonly UnitScript[];
+  /** The program wants "enabled" or "disabled"; a host may show anything. */
+  readonly state: UnitFileState;
+  /** Absent for PostgreSQL, whose run state RepmgrNode owns. */
+  readonly running?: boolean;
+  /** Where the daemon writes its process id once it works; needed to tell a daemon from one that dies and is restarted. */
+  readonly pidFile?: string;
+  /** Drop-ins a person made for this unit; the program writes []. */
+  readonly dropIns: readonly string[];
+}
+
+export interface SystemdUnitFacts {
+  readonly file: FileFact | undefined;
+  /** In the order of the inputs. */
+  readonly files: readonly (FileFact | undefined)[];
+  readonly unit: UnitFact;
+}
+
+export interface SystemdUnitOutputs {
+  /** systemd's own word: "active", "inactive", "failed" ... */
+  readonly active: string;
+}
+
+export function unitPath(unit: string): string {
+  return `/etc/systemd/system/${unit}`;
+}
+
+/** A unit of one cluster, the scripts it runs, and whether it starts with the host. */
+export const systemdUnitKind: Kind<SystemdUnitInputs, SystemdUnitFacts, SystemdUnitOutputs> = {
+  name: "SystemdUnit",
+  managed: ["host", "unit", "content", "files", "state", "running", "dropIns"],
+  identity: ["host", "unit"],
+  id: ({ host, unit }) => `${host}/${unit}`,
+
+  validate({ host, unit, state, running, pidFile, files }) {
+    const problems: string[] = [];
+    if (!/^[\w@:.-]+\.service$/.test(unit)) problems.push(`${host}: "${unit}" is no name of a service`);
+    if (!UNIT_FILE_STATES.includes(state) || (state !== "enabled" && state !== "disabled")) {
+      problems.push(`${host}: ${unit} can be wanted "enabled" or "disabled", not "${state}"`);
+    }
+    if (running !== undefined && pidFile === undefined) problems.push(`${host}: ${unit} shall run, but has no pidFile`);
+    for (const { path } of files) {
+      if (!path.startsWith("/")) problems.push(`${host}: the script "${path}" of ${unit} needs an absolute path`);
+    }
+    return problems;
+  },
+
+  async observe(ctx, { host, unit, files, pidFile }) {
+    const [file, found, ...scripts] = await Promise.all([
+      ctx.ask(host, fileProbe(unitPath(unit))),
+      ctx.ask(host, unitProbe(unit, pidFile)),
+      ...files.map(({ path }) => ctx.ask(host, fileProbe(path))),
+    ]);
+    return { file, files: scripts, unit: found };
+  },
+
+  isAbsent: ({ file, files, unit }) =>
+    file === undefined && files.every((f) => f === undefined) && unit.state === "absent" && unit.active === "inactive",
+
+  plan: planUnit,
+
+  project(inputs, have) {
+    const files = inputs.files.flatMap(({ path }, index) => {
+      const found = have.files[index];
+      return found === undefined ? [] : [{ path, content: found.content, mode: found.mode, owner: found.owner }];
+    });
+    return {
+      inputs: {
+        ...inputs,
+        content: have.file?.content ?? "",
+        files,
+        state: have.unit.state,
+        ...(inputs.running === undefined ? {} : { running: have.unit.isReady }),
+        dropIns: have.unit.dropIns,
+      },
+      outputs: { active: have.unit.active },
+    };
+  },
+
+  planDelete: planUnitDelete,
+};

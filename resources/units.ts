@@ -1,0 +1,89 @@
+import type { Family } from "../config/types";
+import { clusterPaths, familyLayout } from "../families";
+import { sh, systemdWord } from "../ssh/quote";
+import { render } from "../templates/render";
+
+/** How long the start guard goes on asking before it refuses. */
+const GUARD_WINDOW_SECONDS = 20;
+
+export interface UnitSpec {
+  readonly cluster: string;
+  readonly version: number;
+  readonly family: Family;
+  readonly dataDirectory: string;
+}
+
+/** Another node of the cluster, as the start guard asks it. */
+export interface GuardPeer {
+  readonly node: string;
+  readonly address: string;
+  readonly isWitness: boolean;
+}
+
+export interface GuardSpec extends UnitSpec {
+  readonly nodeId: number;
+  readonly port: number;
+  /** A witness is never a primary of the cluster; it may always start. */
+  readonly isWitness: boolean;
+  /** All other nodes of the cluster. */
+  readonly peers: readonly GuardPeer[];
+  /** Default: the family's, and 20. Other values are for tests. */
+  readonly binDirectory?: string;
+  readonly startAnyway?: string;
+  readonly windowSeconds?: number;
+}
+
+/** The text of postgresql-<cluster>.service. */
+export function postgresqlUnit(spec: UnitSpec): string {
+  const paths = clusterPaths(spec.family, spec.cluster);
+  return render("postgresql.service", {
+    cluster: spec.cluster,
+    version: spec.version,
+    dataDirectory: systemdWord(spec.dataDirectory),
+    startGuard: systemdWord(paths.startGuard),
+    binDirectory: familyLayout(spec.family).binDirectory(spec.version),
+  });
+}
+
+/** Exists, holding repmgrd's process id, once repmgrd has passed its own checks and monitors (repmgrd.c, main). */
+export function repmgrdPidFile(cluster: string): string {
+  return `/run/repmgrd-${cluster}/repmgrd.pid`;
+}
+
+/** The text of repmgrd-<cluster>.service. */
+export function repmgrdUnit(spec: UnitSpec): string {
+  const paths = clusterPaths(spec.family, spec.cluster);
+  return render("repmgrd.service", {
+    cluster: spec.cluster,
+    postgresqlUnit: paths.postgresqlUnit,
+    binDirectory: familyLayout(spec.family).binDirectory(spec.version),
+    repmgrConf: systemdWord(paths.repmgrConf),
+    pidFile: repmgrdPidFile(spec.cluster),
+    runtimeDirectory: `repmgrd-${spec.cluster}`,
+  });
+}
+
+/** The script that decides whether an instance that was a primary may start as one. */
+export function startGuard(spec: GuardSpec): string {
+  const paths = clusterPaths(spec.family, spec.cluster);
+  const peers = spec.isWitness ? [] : spec.peers;
+  return render("start-guard.sh", {
+    cluster: spec.cluster,
+    clusterWord: sh(spec.cluster),
+    unit: paths.postgresqlUnit,
+    data: sh(spec.dataDirectory),
+    bin: sh(spec.binDirectory ?? familyLayout(spec.family).binDirectory(spec.version)),
+    passFile: sh(paths.passFile),
+    startAnyway: sh(spec.startAnyway ?? paths.startAnyway),
+    nodeId: spec.nodeId,
+    nodes: peers.length + 1,
+    majority: Math.floor((peers.length + 1) / 2) + 1,
+    windowSeconds: spec.windowSeconds ?? GUARD_WINDOW_SECONDS,
+    peers: peers.map(({ node, address, isWitness }) => ({
+      name: sh(node),
+      host: sh(address),
+      port: spec.port,
+      role: isWitness ? "witness" : "data",
+    })),
+  });
+}
