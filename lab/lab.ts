@@ -1,21 +1,19 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { type AddressPlan, addressPlan, hostAddress, hostName, hostNumber, MAX_HOSTS } from "./addresses";
+import { readFileSync } from "node:fs";
+import { addressPlan, hostAddress, hostName, hostNumber, MAX_HOSTS } from "./addresses";
 import { sshArgv } from "./argv";
-import { APT_REPOSITORY, type BaseImage, baseImage, builtImage, ensureBase } from "./base";
-import { Container } from "./container";
+import { APT_REPOSITORY, baseImage, ensureBase } from "./base";
 import { CONTROL, type Direction, type Faults, NO_FAULTS } from "./faults";
 import { withCut, withDirections, withoutCut, withoutDirections } from "./faults";
-import { ensureKeys } from "./keys";
+import { Fleet } from "./fleet";
 import { LabLock } from "./lock";
-import { applyFaults, chooseSubnet, labsOnMachine, networkDown, networkUp, raiseInotify } from "./network";
+import { networkDown } from "./network";
 import { ensureLabPackages } from "./packages";
 import { LabPaths } from "./paths";
 import { labProblem } from "./problem";
 import { type Progress, timed } from "./progress";
-import { labDirectory, projectRoot } from "./project";
+import { labDirectory } from "./project";
 import type { RunResult } from "./run";
 import { collectLayers, freezeDisks, readSnapshot, snapshotNames, writeSnapshot } from "./snapshots";
-import { type LabState, readState, writeState } from "./state";
 
 /** A clean shutdown of a host that serves a database; what is left then loses its plug. */
 const STOP_DEADLINE_MS = 30_000;
@@ -53,10 +51,12 @@ const silent: Progress = () => undefined;
 export class Lab {
   private readonly paths: LabPaths;
   private readonly lock: LabLock;
+  private readonly fleet: Fleet;
 
   private constructor(readonly dir: string) {
     this.paths = new LabPaths(dir);
     this.lock = new LabLock(dir);
+    this.fleet = new Fleet(dir, this.paths);
   }
 
   /** The lab kept in dir (default: REPMGR_PULUMI_LAB, else .lab of this checkout). Changes nothing. */
@@ -76,12 +76,12 @@ export class Lab {
 
   /** Armoured public key of the apt repository, a file on this machine. */
   get repositoryKey(): string {
-    return this.image().repositoryKey;
+    return this.fleet.image().repositoryKey;
   }
 
   /** The sudo password of the login `ops`. */
   get opsPassword(): string {
-    return readFileSync(this.image().opsPasswordFile, "utf8");
+    return readFileSync(this.fleet.image().opsPasswordFile, "utf8");
   }
 
   /** The hosts' only source of packages, as an apt source has to name it. */
@@ -89,15 +89,15 @@ export class Lab {
 
   /** @throws RangeError for a name that no lab has; a host need not exist to have an address */
   host(name: string): LabHost {
-    return { name, address: hostAddress(this.plan(), name) };
+    return { name, address: hostAddress(this.fleet.plan(), name) };
   }
 
   status(): HostStatus[] {
-    const { hosts, faults } = this.state();
+    const { hosts, faults } = this.fleet.state();
     return Object.keys(hosts)
       .sort((a, b) => hostNumber(a) - hostNumber(b))
       .map((name) => {
-        const container = this.container(name);
+        const container = this.fleet.container(name);
         return { name, address: container.address, running: container.isRunning(), cut: faults.cut.includes(name) };
       });
   }
@@ -123,24 +123,24 @@ export class Lab {
     await ensureLabPackages(progress);
     const base = await ensureBase(progress);
     await this.lock.hold(`up ${hosts}`, async () => {
-      if (options.from !== undefined) await this.reset(options.from);
+      if (options.from !== undefined) await this.fleet.reset(options.from);
       const names = Array.from({ length: hosts }, (_, index) => hostName(index + 1));
-      await this.prepare(base, names);
-      await this.boot(names, progress);
+      await this.fleet.prepare(base, names);
+      await this.fleet.boot(names, progress);
     });
   }
 
   /** Pulls the plug of a host. What its kernel had not written yet survives all the same: the page cache is ours. */
   poweroff(name: string): Promise<void> {
-    return this.lock.hold(`poweroff ${name}`, () => this.existing(name).kill());
+    return this.lock.hold(`poweroff ${name}`, () => this.fleet.existing(name).kill());
   }
 
   /** Returns when the host has booted and its sshd answers. */
   poweron(name: string, progress: Progress = silent): Promise<void> {
     return this.lock.hold(`poweron ${name}`, async () => {
-      this.existing(name);
-      await this.prepare(this.image(), [name]);
-      await this.boot([name], progress);
+      this.fleet.existing(name);
+      await this.fleet.prepare(this.fleet.image(), [name]);
+      await this.fleet.boot([name], progress);
     });
   }
 
@@ -173,12 +173,12 @@ export class Lab {
    * @throws Error when the host is off or the command does not end in time; a failing command is no error
    */
   async exec(name: string, command: string | readonly string[], options: ExecOptions = {}): Promise<RunResult> {
-    return this.existing(name).guest(command, options.user ?? "root", options);
+    return this.fleet.existing(name).guest(command, options.user ?? "root", options);
   }
 
   /** The command line on this machine that runs a command inside a host as root, for a caller that streams. */
   execArgv(name: string, command: string | readonly string[]): string[] {
-    return this.existing(name).guestCommand(command, "root");
+    return this.fleet.existing(name).guestCommand(command, "root");
   }
 
   /** The command line of the system's ssh client for a login on a host. */
@@ -190,28 +190,28 @@ export class Lab {
   save(name: string, progress: Progress = silent): Promise<void> {
     return this.lock.hold(`save ${name}`, async () => {
       readSnapshot(this.paths, name);
-      const state = this.state();
+      const state = this.fleet.state();
       const all = Object.keys(state.hosts);
       if (all.length === 0) throw new Error("no hosts to save: npm run lab -- up 3");
-      const running = all.filter((host) => this.container(host).isRunning());
+      const running = all.filter((host) => this.fleet.container(host).isRunning());
       await timed(progress, "shut down", () =>
-        Promise.all(all.map((host) => this.container(host).stop(STOP_DEADLINE_MS))),
+        Promise.all(all.map((host) => this.fleet.container(host).stop(STOP_DEADLINE_MS))),
       );
       const hosts = freezeDisks(this.paths, state, name);
-      this.write({ ...state, hosts });
-      writeSnapshot(this.paths, name, { base: this.image().hash, hosts });
-      collectLayers(this.paths, this.state());
-      await this.boot(running, progress);
+      this.fleet.write({ ...state, hosts });
+      writeSnapshot(this.paths, name, { base: this.fleet.image().hash, hosts });
+      collectLayers(this.paths, this.fleet.state());
+      await this.fleet.boot(running, progress);
     });
   }
 
   /** Makes the lab what it was when the snapshot was taken, without any fault, and boots all its hosts. */
   restore(name: string, progress: Progress = silent): Promise<void> {
     return this.lock.hold(`restore ${name}`, async () => {
-      await this.reset(name);
-      const names = Object.keys(this.state().hosts);
-      await this.prepare(this.image(), names);
-      await this.boot(names, progress);
+      await this.fleet.reset(name);
+      const names = Object.keys(this.fleet.state().hosts);
+      await this.fleet.prepare(this.fleet.image(), names);
+      await this.fleet.boot(names, progress);
     });
   }
 
@@ -227,107 +227,20 @@ export class Lab {
   /** Ends all hosts, erases their disks, removes every process, mount, interface and route. Keeps image and snapshots. */
   down(progress: Progress = silent): Promise<void> {
     return this.lock.hold("down", async () => {
-      const state = this.state();
+      const state = this.fleet.state();
       if (state.subnet === undefined) return;
       const names = Object.keys(state.hosts);
-      await timed(progress, `end ${names.length} hosts`, () => this.erase(names));
+      await timed(progress, `end ${names.length} hosts`, () => this.fleet.erase(names));
       await networkDown(addressPlan(state.subnet));
-      this.write({ ...state, hosts: {}, faults: NO_FAULTS });
-      collectLayers(this.paths, this.state());
+      this.fleet.write({ ...state, hosts: {}, faults: NO_FAULTS });
+      collectLayers(this.paths, this.fleet.state());
     });
-  }
-
-  private state(): LabState {
-    return readState(this.dir);
-  }
-
-  private write(state: LabState): void {
-    writeState(this.dir, state);
-  }
-
-  private plan(): AddressPlan {
-    return addressPlan(this.state().subnet ?? 0);
-  }
-
-  private image(): BaseImage {
-    const { base, hosts } = this.state();
-    return Object.keys(hosts).length > 0 && base !== undefined ? builtImage(base) : baseImage();
-  }
-
-  private container(name: string): Container {
-    return new Container(name, this.plan(), this.paths);
-  }
-
-  private existing(name: string): Container {
-    hostNumber(name);
-    const known = Object.keys(this.state().hosts);
-    if (!known.includes(name)) {
-      throw new Error(`the lab has no host ${name}, it has ${known.join(", ") || "none"}: npm run lab -- up N`);
-    }
-    return this.container(name);
-  }
-
-  /** Network, keys and an entry in the state for these hosts. */
-  private async prepare(base: BaseImage, names: readonly string[]): Promise<void> {
-    mkdirSync(this.dir, { recursive: true });
-    const state = this.state();
-    const first = this.dir === labDirectory(`${projectRoot()}/.lab`) ? 0 : 1;
-    const alive = Object.keys(state.hosts).some((name) => this.container(name).isRunning());
-    const subnet = alive ? state.subnet : chooseSubnet(labsOnMachine(), this.dir, state.subnet, first);
-    const fresh = Object.fromEntries(names.map((name) => [name, { layers: [] }]));
-    const hosts = { ...fresh, ...state.hosts };
-    this.write({ ...state, subnet, base: Object.keys(state.hosts).length > 0 ? state.base : base.hash, hosts });
-    await networkUp(this.plan(), this.dir);
-    await applyFaults(this.plan(), this.state().faults);
-    raiseInotify(Object.keys(hosts).length);
-    await ensureKeys(this.paths, this.plan(), Object.keys(hosts));
-  }
-
-  private async boot(names: readonly string[], progress: Progress): Promise<void> {
-    const { hosts, faults } = this.state();
-    const base = this.image();
-    const off = names.filter((name) => !this.container(name).isRunning());
-    const starts = off.map(async (name) => {
-      const host = this.container(name);
-      const begin = Date.now();
-      await host.start(base, hosts[name] ?? { layers: [] });
-      await host.ready(!faults.cut.includes(name) && !faults.oneWay.some((way) => toControl(way, name)));
-      progress(`${name} (${host.address}) is up: ${((Date.now() - begin) / 1000).toFixed(1)} s`);
-    });
-    await Promise.all(starts);
-  }
-
-  /** Every disk as in the snapshot, every host off. */
-  private async reset(name: string): Promise<void> {
-    const snapshot = readSnapshot(this.paths, name);
-    if (!snapshot) throw new Error(`no snapshot ${name}, there are ${this.snapshots().join(", ") || "none"}`);
-    const state = this.state();
-    await this.erase(Object.keys(state.hosts));
-    this.write({ ...state, base: builtImage(snapshot.base).hash, hosts: snapshot.hosts, faults: NO_FAULTS });
-    collectLayers(this.paths, this.state());
-  }
-
-  private async erase(names: readonly string[]): Promise<void> {
-    await Promise.all(
-      names.map(async (host) => {
-        await this.container(host).kill();
-        this.container(host).erase();
-      }),
-    );
   }
 
   private changeFaults(purpose: string, change: (faults: Faults) => Faults): Promise<void> {
-    return this.lock.hold(purpose, async () => {
-      const state = this.state();
-      const faults = change(state.faults);
-      await applyFaults(this.plan(), faults);
-      this.write({ ...state, faults });
-    });
+    return this.lock.hold(purpose, () => this.fleet.changeFaults(change));
   }
 }
-
-const toControl = (way: Direction, name: string): boolean =>
-  (way.from === name && way.to === CONTROL) || (way.from === CONTROL && way.to === name);
 
 function between(a: string, b: string, oneWay: boolean): Direction[] {
   for (const end of [a, b]) if (end !== CONTROL) hostNumber(end);

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { type AddressPlan, addressPlan, RESERVED_NETWORK, subnetOfBridge } from "./addresses";
+import { type AddressPlan, RESERVED_NETWORK, subnetOfBridge } from "./addresses";
 import { type Faults, faultRules } from "./faults";
 import { must, run } from "./run";
 
@@ -54,6 +54,3 @@ export function raiseInotify(hosts: number): void {
   const wanted = 128 + 16 * hosts;
   if (Number(readFileSync(INOTIFY, "utf8")) < wanted) writeFileSync(INOTIFY, String(wanted));
 }
-
-export const planOf = (subnet: number | undefined): AddressPlan | undefined =>
-  subnet === undefined ? undefined : addressPlan(subnet);

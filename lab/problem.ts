@@ -36,6 +36,7 @@ function isReadOnly(dir: string): boolean {
 
 function overlayProblem(): string | undefined {
   let dir = labDirectory();
+  if (/[\s:,\\]/.test(dir)) return `the lab needs a path without blanks, colons, commas and backslashes, not ${dir}`;
   while (!existsSync(dir)) dir = dir.slice(0, dir.lastIndexOf("/")) || "/";
   if (statfsSync(dir).type !== OVERLAYFS_MAGIC) return undefined;
   return `the lab needs a disk that overlays can be written to, and ${dir} is itself an overlay (a container's root)`;

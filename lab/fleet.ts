@@ -1,0 +1,109 @@
+import { mkdirSync } from "node:fs";
+import { type AddressPlan, addressPlan, hostNumber } from "./addresses";
+import { type BaseImage, baseImage, builtImage } from "./base";
+import { Container } from "./container";
+import { CONTROL, type Direction, type Faults, NO_FAULTS } from "./faults";
+import { ensureKeys } from "./keys";
+import { applyFaults, chooseSubnet, labsOnMachine, networkUp, raiseInotify } from "./network";
+import type { LabPaths } from "./paths";
+import type { Progress } from "./progress";
+import { labDirectory, projectRoot } from "./project";
+import { collectLayers, readSnapshot, snapshotNames } from "./snapshots";
+import { type LabState, readState, writeState } from "./state";
+
+/** The hosts of one lab as the lab's state knows them. Takes no lock: the caller holds it. */
+export class Fleet {
+  constructor(
+    private readonly dir: string,
+    private readonly paths: LabPaths,
+  ) {}
+
+  state(): LabState {
+    return readState(this.dir);
+  }
+
+  write(state: LabState): void {
+    writeState(this.dir, state);
+  }
+
+  plan(): AddressPlan {
+    return addressPlan(this.state().subnet ?? 0);
+  }
+
+  image(): BaseImage {
+    const { base, hosts } = this.state();
+    return Object.keys(hosts).length > 0 && base !== undefined ? builtImage(base) : baseImage();
+  }
+
+  container(name: string): Container {
+    return new Container(name, this.plan(), this.paths);
+  }
+
+  existing(name: string): Container {
+    hostNumber(name);
+    const known = Object.keys(this.state().hosts);
+    if (!known.includes(name)) {
+      throw new Error(`the lab has no host ${name}, it has ${known.join(", ") || "none"}: npm run lab -- up N`);
+    }
+    return this.container(name);
+  }
+
+  /** Network, keys and an entry in the state for these hosts. */
+  async prepare(base: BaseImage, names: readonly string[]): Promise<void> {
+    mkdirSync(this.dir, { recursive: true });
+    const state = this.state();
+    const first = this.dir === labDirectory(`${projectRoot()}/.lab`) ? 0 : 1;
+    const alive = Object.keys(state.hosts).some((name) => this.container(name).isRunning());
+    const subnet = alive ? state.subnet : chooseSubnet(labsOnMachine(), this.dir, state.subnet, first);
+    const fresh = Object.fromEntries(names.map((name) => [name, { layers: [] }]));
+    const hosts = { ...fresh, ...state.hosts };
+    this.write({ ...state, subnet, base: Object.keys(state.hosts).length > 0 ? state.base : base.hash, hosts });
+    await networkUp(this.plan(), this.dir);
+    await applyFaults(this.plan(), this.state().faults);
+    raiseInotify(Object.keys(hosts).length);
+    await ensureKeys(this.paths, this.plan(), Object.keys(hosts));
+  }
+
+  async boot(names: readonly string[], progress: Progress): Promise<void> {
+    const { hosts, faults } = this.state();
+    const base = this.image();
+    const boots = names.map(async (name) => {
+      const host = this.container(name);
+      const begin = Date.now();
+      const wasOff = !host.isRunning();
+      if (wasOff) await host.start(base, hosts[name] ?? { layers: [] });
+      await host.ready(!faults.cut.includes(name) && !faults.oneWay.some((way) => toControl(way, name)));
+      if (wasOff) progress(`${name} (${host.address}) is up: ${((Date.now() - begin) / 1000).toFixed(1)} s`);
+    });
+    await Promise.all(boots);
+  }
+
+  /** Every disk as in the snapshot, every host off. */
+  async reset(name: string): Promise<void> {
+    const snapshot = readSnapshot(this.paths, name);
+    if (!snapshot) throw new Error(`no snapshot ${name}, there are ${snapshotNames(this.paths).join(", ") || "none"}`);
+    const state = this.state();
+    await this.erase(Object.keys(state.hosts));
+    this.write({ ...state, base: builtImage(snapshot.base).hash, hosts: snapshot.hosts, faults: NO_FAULTS });
+    collectLayers(this.paths, this.state());
+  }
+
+  async erase(names: readonly string[]): Promise<void> {
+    await Promise.all(
+      names.map(async (host) => {
+        await this.container(host).kill();
+        this.container(host).erase();
+      }),
+    );
+  }
+
+  async changeFaults(change: (faults: Faults) => Faults): Promise<void> {
+    const state = this.state();
+    const faults = change(state.faults);
+    await applyFaults(this.plan(), faults);
+    this.write({ ...state, faults });
+  }
+}
+
+const toControl = (way: Direction, name: string): boolean =>
+  (way.from === name && way.to === CONTROL) || (way.from === CONTROL && way.to === name);
