@@ -1,0 +1,59 @@
+import { checkAccess } from "./checkAccess";
+import { checkHosts } from "./checkHosts";
+import { checkNodes } from "./checkNodes";
+import { checkOptions, checkSettings } from "./checkSettings";
+import { checkPlacement } from "./checkPlacement";
+import { checkSecrets } from "./checkSecrets";
+import { type Located, nodeAt, type Path, problemAt } from "./located";
+import type { RawCluster, RawInventory } from "./schema";
+import type { Problem } from "./types";
+import type { Validated } from "./validate";
+
+/** What the checks look at, and where they put what they find. */
+export class Checked {
+  readonly problems: Problem[] = [];
+  readonly raw: RawInventory;
+  readonly isWhole: (path: Path) => boolean;
+
+  constructor(
+    readonly root: Located,
+    validated: Validated,
+    readonly hasSecret: (name: string) => boolean,
+  ) {
+    this.raw = validated.sound;
+    this.isWhole = validated.isWhole;
+  }
+
+  report(path: Path, message: string): void {
+    this.problems.push(problemAt(this.root, path, message));
+  }
+
+  /** The names written in a dictionary, sound or not: a reference to an unsound part is no unknown name. */
+  names(...path: string[]): string[] {
+    const node = nodeAt(this.root, path);
+    return node?.content.kind === "map" ? [...node.content.entries.keys()] : [];
+  }
+
+  fileOf(path: Path): string {
+    return nodeAt(this.root, path)?.file ?? this.root.file;
+  }
+
+  clusters(): [string, RawCluster][] {
+    return Object.entries(this.raw.postgresql_clusters);
+  }
+}
+
+/** Everything that the schema cannot say: references, what must be unique, what contradicts, what is not safe. */
+export function check(root: Located, validated: Validated, hasSecret: (name: string) => boolean): Problem[] {
+  const checked = new Checked(root, validated, hasSecret);
+  checkHosts(checked);
+  checkPlacement(checked);
+  for (const [name, cluster] of checked.clusters()) {
+    checkNodes(checked, name, cluster);
+    checkSettings(checked, name, cluster);
+    checkOptions(checked, name, cluster);
+    checkAccess(checked, name, cluster);
+  }
+  checkSecrets(checked);
+  return checked.problems;
+}

@@ -1,0 +1,92 @@
+import { accessSync, constants } from "node:fs";
+import type { Checked } from "./check";
+import { resolvePath } from "./deriveHosts";
+import { isAddress } from "./network";
+import { unknownName } from "./nearest";
+import type { RawHost } from "./schema";
+
+type Repository = NonNullable<RawHost["repository"]>;
+
+export function checkHosts(checked: Checked): void {
+  const { hosts, defaults } = checked.raw;
+  for (const [name, host] of Object.entries(hosts)) {
+    const at = ["hosts", name];
+    if (!isAddress(host.address)) {
+      checked.report(
+        [...at, "address"],
+        `neither an IP address nor a name that could resolve: ${JSON.stringify(host.address)}`,
+      );
+    }
+    checkLogin(checked, name, host);
+    checkJump(checked, name);
+    checkRepository(checked, [...at, "repository"], host.repository);
+  }
+  checkRepository(checked, ["defaults", "repository"], defaults.repository);
+  const jump = defaults.ssh?.jump;
+  if (jump !== undefined && !checked.names("hosts").includes(jump)) {
+    checked.report(["defaults", "ssh", "jump"], unknownName("host", jump, checked.names("hosts")));
+  }
+}
+
+function checkLogin(checked: Checked, name: string, host: RawHost): void {
+  const at = ["hosts", name, "ssh"];
+  if (!checked.isWhole(at) || !checked.isWhole(["defaults", "ssh"])) return;
+  const ssh = { ...checked.raw.defaults.ssh, ...host.ssh };
+  if (ssh.user === undefined) {
+    checked.report([...at, "user"], `no user to log in to '${name}' as: set it here or in defaults.ssh.user`);
+  }
+  if (ssh.sudo === "password" && ssh.sudo_password_secret === undefined) {
+    checked.report(
+      [...at, "sudo"],
+      "'sudo: password' needs 'sudo_password_secret', the name of the stack secret with it",
+    );
+  }
+  if (ssh.sudo === "none" && ssh.user !== undefined && ssh.user !== "root") {
+    checked.report([...at, "sudo"], `'sudo: none' needs the user root, and the user is '${ssh.user}'`);
+  }
+}
+
+function checkJump(checked: Checked, name: string): void {
+  const jump = checked.raw.hosts[name]?.ssh?.jump;
+  if (jump !== undefined && !checked.names("hosts").includes(jump)) {
+    checked.report(["hosts", name, "ssh", "jump"], unknownName("host", jump, checked.names("hosts")));
+    return;
+  }
+  const way = [name];
+  for (let next = jumpOf(checked, name); next !== undefined; next = jumpOf(checked, next)) {
+    if (way.includes(next)) {
+      const message = `the jumps of '${name}' go in a circle: ${[...way, next].join(" -> ")}`;
+      checked.report(["hosts", name, "ssh", "jump"], message);
+      return;
+    }
+    way.push(next);
+  }
+}
+
+/** The host that a host is reached through; the default jump host is reached directly. */
+function jumpOf(checked: Checked, name: string): string | undefined {
+  const own = checked.raw.hosts[name]?.ssh?.jump;
+  const fallback = checked.raw.defaults.ssh?.jump;
+  return own ?? (fallback === name ? undefined : fallback);
+}
+
+function checkRepository(checked: Checked, at: string[], repository: Repository | undefined): void {
+  if (!repository || !checked.isWhole(at)) return;
+  if ((repository.key === undefined) === (repository.key_file === undefined)) {
+    checked.report(at, "a repository needs either 'key' or 'key_file', the public key it is signed with");
+    return;
+  }
+  if (repository.key !== undefined && !repository.key.includes("BEGIN PGP PUBLIC KEY BLOCK")) {
+    checked.report(
+      [...at, "key"],
+      "this is no ASCII-armoured public key: expected -----BEGIN PGP PUBLIC KEY BLOCK-----",
+    );
+  }
+  if (repository.key_file === undefined) return;
+  const path = resolvePath(repository.key_file, checked.fileOf([...at, "key_file"]));
+  try {
+    accessSync(path, constants.R_OK);
+  } catch {
+    checked.report([...at, "key_file"], `cannot read the key file ${path}`);
+  }
+}

@@ -1,0 +1,81 @@
+import type { Checked } from "./check";
+import { dataDirectory } from "./deriveCluster";
+import type { Path } from "./located";
+import type { RawCluster } from "./schema";
+
+interface Claim {
+  readonly cluster: string;
+  readonly value: string;
+  readonly path: Path;
+}
+
+/** Two clusters may share a host, but neither a port nor a directory on it; a cluster has one node a host. */
+export function checkPlacement(checked: Checked): void {
+  const ports = new Map<string, Claim[]>();
+  const directories = new Map<string, Claim[]>();
+  for (const [name, cluster] of checked.clusters()) {
+    const at = ["postgresql_clusters", name];
+    const isDirectorySound = checkDirectory(checked, at, cluster);
+    for (const host of checkHosts(checked, at, cluster)) {
+      if (checked.isWhole([...at, "port"])) {
+        claim(ports, host, { cluster: name, value: String(cluster.port), path: [...at, "port"] });
+      }
+      if (isDirectorySound) {
+        const path = [...at, "data_directory"];
+        claim(directories, host, { cluster: name, value: dataDirectory(name, cluster), path });
+      }
+    }
+  }
+  const isNested = (a: string, b: string) => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
+  reportClashes(checked, ports, "port", (a, b) => a === b);
+  reportClashes(checked, directories, "directory", isNested);
+}
+
+function claim(claims: Map<string, Claim[]>, host: string, own: Claim): void {
+  claims.set(host, [...(claims.get(host) ?? []), own]);
+}
+
+/** @returns the hosts that the cluster's nodes are on, each once */
+function checkHosts(checked: Checked, at: string[], cluster: RawCluster): string[] {
+  const byHost = new Map<string, string>();
+  for (const [node, { host }] of Object.entries(cluster.nodes)) {
+    const other = byHost.get(host);
+    if (other === undefined) byHost.set(host, node);
+    else {
+      const message = `host '${host}' already holds the node '${other}' of this cluster; one host, one node`;
+      checked.report([...at, "nodes", node, "host"], message);
+    }
+  }
+  return [...byHost.keys()];
+}
+
+const SYSTEM = ["bin", "boot", "dev", "etc", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "tmp", "usr"];
+
+function checkDirectory(checked: Checked, at: string[], cluster: RawCluster): boolean {
+  const path = cluster.data_directory;
+  if (!checked.isWhole([...at, "data_directory"]) || !checked.isWhole([...at, "version"])) return false;
+  if (path === undefined) return true;
+  const parts = path.split("/").filter((part) => part !== "");
+  const isPlain = /^\/[A-Za-z0-9._/-]+$/.test(path) && !parts.includes("..") && !parts.includes(".");
+  if (isPlain && parts.length >= 2 && !SYSTEM.includes(parts[0] ?? "")) return true;
+  const rule = "an absolute path of letters, digits, . _ and -, at least two levels deep, not below a system directory";
+  checked.report([...at, "data_directory"], `no good directory: ${rule}; found ${JSON.stringify(path)}`);
+  return false;
+}
+
+function reportClashes(
+  checked: Checked,
+  claims: Map<string, Claim[]>,
+  what: string,
+  clashes: (a: string, b: string) => boolean,
+): void {
+  for (const [host, own] of claims) {
+    own.forEach((later, index) => {
+      const earlier = own.slice(0, index).find(({ value }) => clashes(value, later.value));
+      if (!earlier) return;
+      const held = earlier.value === later.value ? what : `${what} ${earlier.value}`;
+      const message = `${what} ${later.value} on host '${host}' clashes with the ${held} of the cluster '${earlier.cluster}'`;
+      checked.report(later.path, message);
+    });
+  }
+}

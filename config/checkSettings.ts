@@ -1,0 +1,57 @@
+import type { Checked } from "./check";
+import { canonicalValue, leastSettings } from "./deriveSettings";
+import { MANAGED_REPMGR_OPTIONS, managedSetting, REPMGR_OPTIONS } from "./managed";
+import { unknownName } from "./nearest";
+import type { RawCluster } from "./schema";
+
+type Value = string | number | boolean;
+
+export function checkSettings(checked: Checked, name: string, cluster: RawCluster): void {
+  const least = leastSettings(Object.keys(cluster.nodes).length);
+  for (const [setting, value] of Object.entries(cluster.settings)) {
+    const path = ["postgresql_clusters", name, "settings", setting];
+    const managed = managedSetting(setting);
+    const minimum = Object.hasOwn(least, setting) ? least[setting] : undefined;
+    if (managed !== undefined) checked.report(path, `the program manages '${setting}' itself: ${managed}`);
+    else if (minimum !== undefined && !(Number(value) >= minimum)) {
+      checked.report(path, `this cluster needs at least ${minimum}, found ${canonicalValue(value)}`);
+    } else if (setting === "wal_level" && value !== "replica" && value !== "logical") {
+      checked.report(path, `replication needs replica or logical, found ${canonicalValue(value)}`);
+    }
+  }
+}
+
+export function checkOptions(checked: Checked, name: string, cluster: RawCluster): void {
+  for (const [option, value] of Object.entries(cluster.repmgr.options)) {
+    const path = ["postgresql_clusters", name, "repmgr", "options", option];
+    const wrong = optionProblem(option, value);
+    if (wrong !== undefined) checked.report(path, wrong);
+  }
+}
+
+function optionProblem(option: string, value: Value): string | undefined {
+  if (Object.hasOwn(MANAGED_REPMGR_OPTIONS, option)) {
+    return `the program manages '${option}' itself: ${MANAGED_REPMGR_OPTIONS[option]}`;
+  }
+  const kind = Object.hasOwn(REPMGR_OPTIONS, option) ? REPMGR_OPTIONS[option] : undefined;
+  if (kind === undefined) return unknownName("repmgr option", option, Object.keys(REPMGR_OPTIONS));
+  if (kind === "boolean") {
+    return /^(true|false|on|off|yes|no|1|0)$/i.test(String(value))
+      ? undefined
+      : `expected true or false, found ${value}`;
+  }
+  if (kind === "text") return typeof value === "string" ? textProblem(value) : `expected text, found ${value}`;
+  if ("min" in kind) {
+    const isWhole = /^-?\d{1,9}$/.test(String(value));
+    return isWhole && Number(value) >= kind.min
+      ? undefined
+      : `expected a whole number from ${kind.min}, found ${value}`;
+  }
+  return kind.includes(String(value)) ? undefined : `expected ${kind.join(", ")}, found ${value}`;
+}
+
+/** repmgr keeps its options in buffers of 1024 bytes. */
+function textProblem(value: string): string | undefined {
+  const bytes = Buffer.byteLength(value);
+  return bytes < 1024 ? undefined : `repmgr holds 1023 bytes of an option, this one has ${bytes}`;
+}

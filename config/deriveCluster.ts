@@ -1,0 +1,69 @@
+import { posix } from "node:path";
+import { DEFAULTS, defaultDataDirectory } from "./defaults";
+import { deriveHba } from "./deriveHba";
+import { deriveRepmgrOptions } from "./deriveRepmgr";
+import { deriveSettings } from "./deriveSettings";
+import type { RawCluster, RawInventory } from "./schema";
+import type { ClusterSpec, NodeSpec } from "./types";
+
+/** The name of the stack secret with the password of the role repmgr. */
+export function repmgrSecret(cluster: string, raw: RawCluster): string {
+  return raw.repmgr.password_secret ?? `${cluster}_repmgr_password`;
+}
+
+/** PGDATA on every host of the cluster, normalised so that equal directories are equal strings. */
+export function dataDirectory(cluster: string, raw: RawCluster): string {
+  const path = raw.data_directory ?? defaultDataDirectory(DEFAULTS.family, raw.version, cluster);
+  return posix.normalize(path).replace(/(?!^)\/+$/, "");
+}
+
+/** A cluster of a valid inventory with everything that follows from it. */
+export function deriveCluster(name: string, raw: RawCluster, inventory: RawInventory): ClusterSpec {
+  const nodes = deriveNodes(raw, inventory);
+  const firstHost = inventory.hosts[nodes[0]?.host ?? ""];
+  return {
+    name,
+    version: raw.version,
+    port: raw.port,
+    family: firstHost?.family ?? inventory.defaults.family,
+    dataDirectory: dataDirectory(name, raw),
+    nodes,
+    settings: deriveSettings(name, raw),
+    hba: deriveHba(raw, nodes),
+    clients: raw.clients,
+    failover: raw.failover,
+    repmgrOptions: deriveRepmgrOptions(raw),
+    repmgrPasswordSecret: repmgrSecret(name, raw),
+    roles: deriveRoles(raw),
+    databases: Object.entries(raw.databases).map(([database, own]) => ({ name: database, ...own })),
+    hooks: { afterDeploy: raw.hooks.after_deploy },
+    allowDataLoss: raw.allow_data_loss,
+  };
+}
+
+function deriveNodes(raw: RawCluster, inventory: RawInventory): NodeSpec[] {
+  const nodes = Object.entries(raw.nodes).map(([name, node]) => ({
+    name,
+    id: node.id,
+    host: node.host,
+    address: node.address ?? inventory.hosts[node.host]?.address ?? "",
+    initialRole: node.role,
+    priority: node.priority,
+    location: node.location,
+    upstream: node.upstream,
+  }));
+  return nodes.sort((a, b) => a.id - b.id);
+}
+
+function deriveRoles(raw: RawCluster): ClusterSpec["roles"] {
+  return Object.entries(raw.roles).map(([name, role]) => ({
+    name,
+    login: role.login,
+    createdb: role.createdb,
+    createrole: role.createrole,
+    superuser: role.superuser,
+    replication: role.replication,
+    connectionLimit: role.connection_limit,
+    passwordSecret: role.password_secret,
+  }));
+}

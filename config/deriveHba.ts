@@ -1,0 +1,40 @@
+import { isIP } from "node:net";
+import type { RawCluster } from "./schema";
+import type { HbaRule, NodeSpec } from "./types";
+
+const SCRAM = "scram-sha-256";
+const LOOPBACK = ["127.0.0.1/32", "::1/128"];
+
+/**
+ * pg_hba.conf in order, the first line that matches decides: the program's own ways in, then the user's rules (so that
+ * a reject can narrow what follows), then what `clients` and the roles and databases make, then passwords on the socket.
+ */
+export function deriveHba(raw: RawCluster, nodes: readonly NodeSpec[]): HbaRule[] {
+  const peers = [...new Set([...LOOPBACK, ...nodes.map((node) => hostAddress(node.address))])];
+  return [
+    { type: "local", database: "all", user: "postgres", method: "peer" },
+    { type: "local", database: "replication", user: "repmgr", method: SCRAM },
+    ...peers.flatMap((address): HbaRule[] => [
+      { type: "host", database: "repmgr", user: "repmgr", address, method: SCRAM },
+      { type: "host", database: "replication", user: "repmgr", address, method: SCRAM },
+    ]),
+    ...raw.hba.map(({ type, database, user, address, method }) => ({ type, database, user, address, method })),
+    ...clientRules(raw),
+    { type: "local", database: "all", user: "all", method: SCRAM },
+  ];
+}
+
+/** An address alone as pg_hba.conf wants it: with the full mask, or the name itself. */
+function hostAddress(address: string): string {
+  const family = isIP(address);
+  return family === 0 ? address : `${address}/${family === 4 ? 32 : 128}`;
+}
+
+/** A network gets to the declared databases with the declared roles, and to nothing else. */
+function clientRules(raw: RawCluster): HbaRule[] {
+  const roles = Object.entries(raw.roles).filter(([, role]) => role.login && role.password_secret !== undefined);
+  const user = roles.map(([name]) => name).join(",");
+  const database = Object.keys(raw.databases).join(",");
+  if (user === "" || database === "") return [];
+  return raw.clients.map((address) => ({ type: "host", database, user, address, method: SCRAM }));
+}

@@ -1,0 +1,76 @@
+import { conninfoValue } from "../ssh/quote";
+import type { RawCluster } from "./schema";
+import type { ClusterSpec, NodeSpec } from "./types";
+
+/** Where a node finds what repmgr.conf names; absolute paths on the host. */
+export interface RepmgrPaths {
+  /** "/usr/lib/postgresql/17/bin" */
+  readonly binDirectory: string;
+  readonly configFile: string;
+  readonly passFile: string;
+}
+
+/** Options of repmgr.conf that are one for all nodes: our defaults under the user's own. */
+export function deriveRepmgrOptions(raw: RawCluster): Record<string, string> {
+  const own = Object.entries(raw.repmgr.options).map(([name, value]) => [name, String(value)] as const);
+  return {
+    log_level: "INFO",
+    monitor_interval_secs: "2",
+    monitoring_history: "true",
+    connection_check_type: "ping",
+    reconnect_attempts: "6",
+    reconnect_interval: "10",
+    // Without it a standby that lost the primary promotes itself although others still see the primary.
+    primary_visibility_consensus: String(raw.failover === "automatic"),
+    ssh_options: "-q -o ConnectTimeout=10 -o BatchMode=yes",
+    ...Object.fromEntries(own),
+  };
+}
+
+/**
+ * The complete repmgr.conf of a node in the order of repmgr's own sample; values are unquoted.
+ * Commands carry full paths, because repmgrd runs them without a PATH of ours.
+ */
+export function repmgrConf(cluster: ClusterSpec, node: NodeSpec, paths: RepmgrPaths): Record<string, string> {
+  const repmgr = `${paths.binDirectory}/repmgr`;
+  return {
+    node_id: String(node.id),
+    node_name: node.name,
+    conninfo: nodeConninfo(cluster, node, paths.passFile),
+    data_directory: cluster.dataDirectory,
+    pg_bindir: paths.binDirectory,
+    passfile: paths.passFile,
+    log_facility: "STDERR",
+    use_replication_slots: "true",
+    failover: cluster.failover,
+    priority: String(node.priority),
+    location: node.location,
+    promote_command: `${repmgr} standby promote -f ${paths.configFile} --log-to-file`,
+    follow_command: `${repmgr} standby follow -f ${paths.configFile} --log-to-file --upstream-node-id=%n`,
+    repmgrd_pid_file: `/run/repmgrd-${cluster.name}/repmgrd.pid`,
+    ...serviceCommands(cluster.name),
+    ...cluster.repmgrOptions,
+  };
+}
+
+/** How every node, and repmgr on it, reaches a node's database repmgr. Holds no password. */
+export function nodeConninfo(cluster: ClusterSpec, node: NodeSpec, passFile: string): string {
+  const parts = { host: node.address, port: cluster.port, user: "repmgr", dbname: "repmgr", connect_timeout: 2 };
+  const pairs = Object.entries({ ...parts, passfile: passFile });
+  return pairs.map(([key, value]) => `${key}=${conninfoValue(String(value))}`).join(" ");
+}
+
+/** The exact commands that the sudoers file of the cluster has to allow. */
+export function serviceCommands(cluster: string): Record<string, string> {
+  const systemctl = (verb: string, unit: string) => `/usr/bin/sudo /usr/bin/systemctl ${verb} ${unit}`;
+  const postgres = `postgresql-${cluster}`;
+  const repmgrd = `repmgrd-${cluster}`;
+  return {
+    service_start_command: systemctl("start", postgres),
+    service_stop_command: systemctl("stop", postgres),
+    service_restart_command: systemctl("restart", postgres),
+    service_reload_command: systemctl("reload", postgres),
+    repmgrd_service_start_command: systemctl("start", repmgrd),
+    repmgrd_service_stop_command: systemctl("stop", repmgrd),
+  };
+}

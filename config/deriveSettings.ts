@@ -1,0 +1,62 @@
+import type { RawCluster } from "./schema";
+
+/** A setting as postgresql.conf wants it, without quotes. */
+export function canonicalValue(value: string | number | boolean): string {
+  return typeof value === "boolean" ? (value ? "on" : "off") : String(value);
+}
+
+/** Least values that a cluster of this many nodes needs; the program's defaults leave some room above. */
+export function leastSettings(nodes: number): Readonly<Record<string, number>> {
+  return { max_wal_senders: nodes + 2, max_replication_slots: nodes };
+}
+
+/** The libraries to load at start: repmgr first, then the user's in their order. */
+export function preloadLibraries(own: string | undefined): string {
+  const libraries = (own ?? "").split(",").map((library) => library.trim());
+  return [...new Set(["repmgr", ...libraries.filter((library) => library !== "")])].join(",");
+}
+
+/** The managed part of postgresql.conf: defaults, what repmgr and the program need, and the user's own settings. */
+export function deriveSettings(cluster: string, raw: RawCluster): Record<string, string> {
+  const own = Object.entries(raw.settings).map(([name, value]) => [name, canonicalValue(value)] as const);
+  const settings: Record<string, string> = {
+    ...overridable(Object.keys(raw.nodes).length),
+    ...Object.fromEntries(own),
+    ...required(cluster, raw.port),
+  };
+  settings.shared_preload_libraries = preloadLibraries(settings.shared_preload_libraries);
+  return settings;
+}
+
+function overridable(nodes: number): Record<string, string> {
+  return {
+    wal_level: "replica",
+    max_wal_senders: String(Math.max(10, nodes + 4)),
+    max_replication_slots: String(Math.max(10, nodes + 2)),
+    // Switching archive_mode needs a restart of every node, the command does not: on from the start, doing nothing.
+    archive_mode: "on",
+    archive_command: "/bin/true",
+    // A standby that is gone must not fill the primary's disk.
+    max_slot_wal_keep_size: "10GB",
+    log_filename: "postgresql-%a.log",
+    log_truncate_on_rotation: "on",
+    log_rotation_age: "1d",
+    log_rotation_size: "0",
+    log_line_prefix: "%m [%p] %q%u@%d ",
+  };
+}
+
+function required(cluster: string, port: number): Record<string, string> {
+  return {
+    port: String(port),
+    listen_addresses: "*",
+    unix_socket_directories: "/run/postgresql",
+    cluster_name: cluster,
+    hot_standby: "on",
+    wal_log_hints: "on",
+    full_page_writes: "on",
+    password_encryption: "scram-sha-256",
+    logging_collector: "on",
+    log_directory: `/var/log/postgresql/${cluster}`,
+  };
+}

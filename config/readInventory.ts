@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type Located, nodeAt } from "./located";
+import { parseYaml } from "./parseYaml";
+import type { Problem } from "./types";
+
+/**
+ * Reads an inventory file and the files it extends, merged: dictionaries are merged, everything else is replaced,
+ * null removes. Every value keeps the file and line it came from. Problems are returned, never thrown.
+ */
+export function readInventory(path: string): { root?: Located; problems: Problem[] } {
+  return readLayer(path, undefined, []);
+}
+
+interface Origin {
+  readonly file: string;
+  readonly line: number;
+}
+
+function readLayer(path: string, from: Origin | undefined, above: readonly string[]): ReturnType<typeof readInventory> {
+  const at = { file: from?.file ?? path, line: from?.line ?? 1, path: from ? "extends" : "" };
+  if (above.includes(path)) {
+    return { problems: [{ ...at, message: `'extends' goes in a circle: ${[...above, path].join(" -> ")}` }] };
+  }
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    return { problems: [{ ...at, message: `cannot read ${path}: ${reason(error)}` }] };
+  }
+  const { root, problems } = parseYaml(text, path);
+  const base = root && nodeAt(root, ["extends"]);
+  if (!root || !base) return { root: root && withoutNulls(root), problems };
+  if (base.content.kind !== "scalar" || typeof base.content.value !== "string") {
+    const message = "expected the name of a file, relative to this one";
+    return {
+      root: withoutNulls(root),
+      problems: [...problems, { file: path, line: base.line, path: "extends", message }],
+    };
+  }
+  const lower = readLayer(join(dirname(path), base.content.value), base, [...above, path]);
+  const merged = lower.root ? merge(lower.root, root) : root;
+  return { root: withoutNulls(merged), problems: [...lower.problems, ...problems] };
+}
+
+function reason(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "ENOENT" ? "there is no such file" : String(code ?? error);
+}
+
+function merge(base: Located, over: Located): Located {
+  if (base.content.kind !== "map" || over.content.kind !== "map") return over;
+  const entries = new Map(base.content.entries);
+  for (const [key, value] of over.content.entries) {
+    const below = entries.get(key);
+    entries.set(key, below ? merge(below, value) : value);
+  }
+  return { ...over, content: { kind: "map", entries } };
+}
+
+/** In a dictionary null means "not given"; in a list it stays and is refused as a value of the wrong type. */
+function withoutNulls(node: Located): Located {
+  if (node.content.kind === "list")
+    return { ...node, content: { kind: "list", items: node.content.items.map(withoutNulls) } };
+  if (node.content.kind !== "map") return node;
+  const entries = new Map<string, Located>();
+  for (const [key, value] of node.content.entries) {
+    const removed = value.content.kind === "scalar" && value.content.value === null;
+    if (!removed) entries.set(key, withoutNulls(value));
+  }
+  return { ...node, content: { kind: "map", entries } };
+}

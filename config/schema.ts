@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { DEFAULTS, SUPPORTED_VERSIONS } from "./defaults";
+import { clusterSchema } from "./schemaCluster";
+import { repositorySchema, sshSchema, textOf } from "./schemaParts";
+import { HOST_NAME, CLUSTER_OR_NODE_NAME } from "./defaults";
+import { named } from "./schemaParts";
+
+const family = z.enum(["debian"]).describe("Which family of distributions the host runs.");
+
+const defaultsSchema = z
+  .strictObject({
+    ssh: sshSchema.optional(),
+    family: family.default(DEFAULTS.family),
+    repository: repositorySchema.optional(),
+  })
+  .describe("What holds for every host that does not say otherwise.");
+
+const hostSchema = z
+  .strictObject({
+    address: textOf("Address that the other nodes, the clients and SSH use: an IP address or a name that resolves."),
+    family: family.optional(),
+    ssh: sshSchema
+      .extend({
+        host_keys: z
+          .array(textOf('Host key as in known_hosts: "ssh-ed25519 AAAA...".'))
+          .optional()
+          .describe("The host's public keys. When given, known_hosts is not asked."),
+      })
+      .optional(),
+    repository: repositorySchema.optional(),
+  })
+  .describe("A host. It does nothing until a node of a cluster names it.");
+
+/** The whole inventory file, after merging what it extends. The JSON Schema and the reference come from here. */
+export const inventorySchema = z
+  .strictObject({
+    extends: textOf("Another inventory file, relative to this one, that this one is laid over.").optional(),
+    defaults: defaultsSchema.prefault({}),
+    hosts: named(HOST_NAME, hostSchema).describe("The hosts, by name."),
+    postgresql_clusters: named(CLUSTER_OR_NODE_NAME, clusterSchema).describe("The clusters, by name."),
+  })
+  .describe(
+    `Clusters of PostgreSQL ${SUPPORTED_VERSIONS[0]} to ${SUPPORTED_VERSIONS.at(-1)} with repmgr, and their hosts.`,
+  );
+
+export type { RawCluster, RawNode } from "./schemaCluster";
+export type RawInventory = z.infer<typeof inventorySchema>;
+export type RawHost = z.infer<typeof hostSchema>;
+export type RawDefaults = z.infer<typeof defaultsSchema>;

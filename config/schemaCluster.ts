@@ -1,0 +1,146 @@
+import { z } from "zod";
+import { CLUSTER_OR_NODE_NAME, DEFAULTS, SECRET_NAME, SETTING_NAME, SQL_NAME, SUPPORTED_VERSIONS } from "./defaults";
+import { hbaProblems } from "./checkHba";
+import { parseNetwork } from "./network";
+import { named, nameOf, settingValue, textOf } from "./schemaParts";
+
+const nodeSchema = z
+  .strictObject({
+    id: z
+      .int()
+      .min(1)
+      .max(2147483647)
+      .describe("repmgr's node_id. Unique in the cluster; never give it to another node."),
+    host: textOf("Name of the host in 'hosts'."),
+    role: z
+      .enum(["primary", "standby", "witness"])
+      .default("standby")
+      .describe("What the node starts its life as; later the cluster itself decides. Exactly one primary."),
+    priority: z
+      .int()
+      .min(0)
+      .max(1000)
+      .default(DEFAULTS.priority)
+      .describe("Wins elections when higher; 0: never promoted."),
+    location: nameOf(
+      { pattern: /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, rule: "letters, digits, _, . and -, 63 at most" },
+      "Site of the node. A site that cannot see the primary's never promotes.",
+    ).default(DEFAULTS.location),
+    upstream: textOf("Node to follow instead of the primary.").optional(),
+    address: textOf("Address for replication and clients. Default: the host's.").optional(),
+  })
+  .describe("A node: one PostgreSQL on one host.");
+
+const hbaSchema = z
+  .strictObject({
+    type: z.enum(["local", "host", "hostssl", "hostnossl"]).describe("Kind of connection."),
+    database: textOf("Database, or several with commas, or all."),
+    user: textOf("Role, or several with commas, +group or all."),
+    address: textOf("Network as CIDR, or samehost or samenet. Not for local.").optional(),
+    method: z
+      .enum(["scram-sha-256", "cert", "peer", "ident", "gss", "reject", "md5", "password", "trust"])
+      .describe("How to prove who one is. md5, password and trust need 'insecure: true' beside them."),
+    open_to_world: z.boolean().default(false).describe("Allows an address that is everybody: 0.0.0.0/0 or ::/0."),
+    insecure: z.boolean().default(false).describe("Allows the methods md5, password and trust."),
+  })
+  .superRefine((rule, { addIssue }) => {
+    for (const { key, message } of hbaProblems(rule)) addIssue({ code: "custom", path: [key], message });
+  })
+  .describe("A line of pg_hba.conf.");
+
+const roleSchema = z
+  .strictObject({
+    login: z.boolean().default(true).describe("May log in."),
+    createdb: z.boolean().default(false).describe("May create databases."),
+    createrole: z.boolean().default(false).describe("May create roles."),
+    superuser: z.boolean().default(false).describe("May do everything."),
+    replication: z.boolean().default(false).describe("May stream the write-ahead log."),
+    connection_limit: z.int().min(-1).default(-1).describe("Connections at once; -1: no limit."),
+    password_secret: nameOf(
+      SECRET_NAME,
+      "Name of the stack secret with its password; none: it has no password.",
+    ).optional(),
+  })
+  .describe("A role of the cluster.");
+
+const databaseSchema = z
+  .strictObject({
+    owner: textOf("Role in 'roles' that owns it. Default: postgres.").optional(),
+    extensions: z
+      .array(z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, "no good name: lower-case letters, digits, _ and -"))
+      .default([])
+      .describe("Extensions to create in it."),
+  })
+  .describe("A database of the cluster.");
+
+const hookSchema = z
+  .strictObject({
+    run: z
+      .string()
+      .min(1, "must not be empty")
+      .refine((run) => !run.includes("\0"), "must not hold a NUL")
+      .describe("Command line, given to a shell."),
+    on: textOf('"control" for the machine that runs pulumi, or the name of a node.').default("control"),
+  })
+  .describe("A command of your own.");
+
+const repmgrSchema = z
+  .strictObject({
+    password_secret: nameOf(
+      SECRET_NAME,
+      "Name of the stack secret with the password of the role repmgr. Default: <cluster>_repmgr_password.",
+    ).optional(),
+    options: named(SETTING_NAME, settingValue)
+      .default({})
+      .describe("Options of repmgr.conf; node-specific ones are derived."),
+  })
+  .describe("Replication manager.");
+
+/** A cluster as it is written in the inventory. */
+export const clusterSchema = z
+  .strictObject({
+    version: z
+      .literal(SUPPORTED_VERSIONS, {
+        error: ({ input }) =>
+          typeof input === "number"
+            ? `unsupported version ${input}; supported are ${SUPPORTED_VERSIONS.join(", ")}`
+            : undefined,
+      })
+      .describe("Major version of PostgreSQL."),
+    port: z.int().min(1024).max(65535).default(DEFAULTS.postgresPort).describe("Port on every host of the cluster."),
+    data_directory: textOf("PGDATA on every host. Default: /var/lib/postgresql/<version>/<cluster>.").optional(),
+    nodes: named(CLUSTER_OR_NODE_NAME, nodeSchema).describe("The nodes, by name."),
+    settings: named(SETTING_NAME, settingValue)
+      .default({})
+      .describe("Settings of postgresql.conf, over the program's defaults."),
+    clients: z
+      .array(z.string().refine((text) => parseNetwork(text) !== undefined, "expected a network such as 192.0.2.0/24"))
+      .default([])
+      .describe("Networks that may reach the declared databases with the declared roles, through the firewall too."),
+    open_to_world: z.boolean().default(false).describe("Allows 0.0.0.0/0 and ::/0 among 'clients'."),
+    hba: z.array(hbaSchema).default([]).describe("Your own lines of pg_hba.conf; before those made from 'clients'."),
+    failover: z
+      .enum(["automatic", "manual"])
+      .default("automatic")
+      .describe("Who promotes a standby when the primary is lost."),
+    repmgr: repmgrSchema.prefault({}),
+    roles: named(SQL_NAME, roleSchema).default({}).describe("Roles, by name."),
+    databases: named(SQL_NAME, databaseSchema).default({}).describe("Databases, by name."),
+    hooks: z
+      .strictObject({
+        after_deploy: z
+          .array(hookSchema)
+          .default([])
+          .describe("Run in order when the cluster's configuration has changed."),
+      })
+      .prefault({})
+      .describe("Your own commands."),
+    allow_data_loss: z
+      .boolean()
+      .default(false)
+      .describe("Lets destroy remove PGDATA. Must have been deployed before it counts."),
+  })
+  .describe("A cluster of PostgreSQL.");
+
+export type RawCluster = z.infer<typeof clusterSchema>;
+export type RawNode = z.infer<typeof nodeSchema>;
