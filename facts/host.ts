@@ -1,0 +1,127 @@
+import { sh } from "../ssh/quote";
+import type { Probe } from "./probe";
+
+export interface HostQuestion {
+  readonly dataDirectory: string;
+  readonly port: number;
+  /** Places that must be reachable from here, each with a port where something is known to listen. */
+  readonly peers: readonly { readonly address: string; readonly port: number }[];
+}
+
+export interface Listener {
+  /** "0.0.0.0:5432" */
+  readonly address: string;
+  /** "postgres"; "" when the kernel does not say. */
+  readonly process: string;
+  readonly pid: number;
+}
+
+/** A host as it is before anything is installed. */
+export interface HostFacts {
+  /** "Debian GNU/Linux 13 (trixie)" */
+  readonly os: string;
+  /** "debian 13" */
+  readonly release: string;
+  readonly cores: number;
+  readonly memoryMb: number;
+  /** Space left for PGDATA, on the file system where it is or will be. */
+  readonly freeBytes: number;
+  readonly data: "absent" | "empty" | "foreign" | "present";
+  readonly isMountPoint: boolean;
+  /** Major version of the data; "" without. */
+  readonly dataVersion: string;
+  /** Decimal; "" without data. */
+  readonly systemIdentifier: string;
+  /** 0 when there is no postmaster.pid. */
+  readonly postmasterPid: number;
+  readonly listeners: readonly Listener[];
+  /** By address: undefined when it answers, otherwise what the attempt said. */
+  readonly unreachable: Readonly<Record<string, string>>;
+}
+
+/** Needs nothing but what a minimal installation has: the packages may not be there yet. */
+export function hostProbe({ dataDirectory, port, peers }: HostQuestion): Probe<HostFacts> {
+  const knocks = peers.map(({ address, port: at }) => `knock ${sh(address)} ${at} &`).join("\n");
+  return {
+    key: `host ${dataDirectory} ${port} ${peers.map((p) => `${p.address}:${p.port}`).join(" ")}`,
+    script: `knock() {
+  said=$(timeout 2 bash -c "exec 3<>/dev/tcp/$1/$2" 2>&1)
+  case $?:$said in 0:* | *'Connection refused') ;; 124:*) echo "unreachable=$1 no answer within 2 s" ;;
+    *) echo "unreachable=$1 \${said##*: }" ;; esac
+}
+${knocks}
+( . /etc/os-release; echo "os=$PRETTY_NAME"; echo "release=$ID $VERSION_ID" )
+echo "cores=$(nproc)"
+sed -n 's/^MemTotal: *\\([0-9]*\\) kB/memory=\\1/p' /proc/meminfo
+data=${sh(dataDirectory)}
+there=$data
+while [ ! -d "$there" ]; do there=$(dirname "$there"); done
+echo "free=$(df -B1 --output=avail "$there" | tail -n 1)"
+mountpoint -q "$data" && echo mountpoint=1
+if [ ! -e "$data" ]; then echo data=absent
+elif [ -f "$data/PG_VERSION" ]; then
+  echo data=present
+  echo "version=$(cat "$data/PG_VERSION")"
+  [ ! -f "$data/global/pg_control" ] || echo "identifier=$(od -An -t u8 -N8 "$data/global/pg_control" | tr -d ' ')"
+  [ ! -f "$data/postmaster.pid" ] || echo "postmaster=$(head -n 1 "$data/postmaster.pid")"
+elif [ -d "$data" ] && [ -z "$(ls -A "$data")" ]; then echo data=empty
+else echo data=foreign; fi
+listeners=$(ss -H -ltnp "sport = :${port}") || exit
+[ -z "$listeners" ] || printf '%s\\n' "$listeners" | sed 's/^/listener=/'
+wait`,
+    parse({ code, stdout, stderr }) {
+      if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
+      return parseHost(stdout);
+    },
+  };
+}
+
+/** @throws Error when something every host says is missing */
+export function parseHost(text: string): HostFacts {
+  const lines = text.split("\n").map((line): [string, string] => {
+    const at = line.indexOf("=");
+    return [line.slice(0, at), line.slice(at + 1).trim()];
+  });
+  const all = (key: string): string[] => lines.filter(([k]) => k === key).map(([, value]) => value);
+  const must = (key: string): string => {
+    const [value] = all(key);
+    if (value === undefined || value === "") throw new Error(`no word on ${key} in: ${text.slice(0, 300)}`);
+    return value;
+  };
+  const data = must("data");
+  if (data !== "absent" && data !== "empty" && data !== "foreign" && data !== "present")
+    throw new Error(`data=${data}`);
+  return {
+    os: must("os"),
+    release: must("release"),
+    cores: Number(must("cores")),
+    memoryMb: Math.floor(Number(must("memory")) / 1024),
+    freeBytes: Number(must("free")),
+    data,
+    isMountPoint: all("mountpoint").length > 0,
+    dataVersion: all("version")[0] ?? "",
+    systemIdentifier: all("identifier")[0] ?? "",
+    postmasterPid: Number(all("postmaster")[0] ?? 0),
+    listeners: all("listener").map(parseListener),
+    unreachable: Object.fromEntries(all("unreachable").map((said) => said.split(/ (.*)/, 2) as [string, string])),
+  };
+}
+
+/** A line of "ss -H -ltnp". */
+function parseListener(line: string): Listener {
+  const address = line.split(/\s+/)[3] ?? "";
+  const [, process = "", pid = "0"] = /users:\(\("([^"]*)",pid=(\d+)/.exec(line) ?? [];
+  return { address, process, pid: Number(pid) };
+}
+
+/** The host's clock in milliseconds since 1970. The nonce keeps an older answer from being taken for this one. */
+export function clockProbe(nonce: string): Probe<number> {
+  return {
+    key: `clock ${nonce}`,
+    script: "date +%s%3N",
+    parse({ stdout }) {
+      if (!/^\d{13}$/.test(stdout.trim())) throw new Error(`no time: "${stdout.trim()}"`);
+      return Number(stdout);
+    },
+  };
+}

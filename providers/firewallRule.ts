@@ -1,0 +1,130 @@
+import { isIP } from "node:net";
+import type { Action } from "../actions/action";
+import { firewallProbe, type FirewallFact, richRule, type SourceRule } from "../facts/firewall";
+import { shJoin } from "../ssh/quote";
+import type { BaseInputs, Kind } from "./kind";
+
+export interface FirewallRuleInputs extends BaseInputs {
+  readonly host: string;
+  readonly cluster: string;
+  /** What the port is for: "postgresql". One rule a port: it owns every source that is let in to it. */
+  readonly purpose: string;
+  readonly port: number;
+  /** CIDRs, sorted; a single host is a /32 or a /128. */
+  readonly sources: readonly string[];
+  /** Sources let in only until firewalld restarts; the program writes []. */
+  readonly runtimeOnly: readonly string[];
+  /** Sources let in only after firewalld restarts; the program writes []. */
+  readonly permanentOnly: readonly string[];
+}
+
+export interface FirewallRuleOutputs {
+  /** "none": no firewalld runs here, so nothing had to be opened and nothing was. */
+  readonly backend: FirewallFact["backend"];
+  readonly zone: string;
+}
+
+/** A port opened to named sources in firewalld's default zone, now and after a restart. */
+export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRuleOutputs> = {
+  name: "FirewallRule",
+  managed: ["host", "cluster", "purpose", "port", "sources", "runtimeOnly", "permanentOnly"],
+  identity: ["host", "cluster", "purpose"],
+  id: ({ host, cluster, purpose }) => `${host}/${cluster}/${purpose}`,
+
+  validate({ host, port, sources }) {
+    const problems = sources.filter((s) => !isCidr(s)).map((s) => `${host}: "${s}" is no network such as 10.0.0.0/8`);
+    if (!Number.isInteger(port) || port < 1 || port > 65535) problems.push(`${host}: ${port} is no TCP port`);
+    return problems;
+  },
+
+  observe: (ctx, { host }) => ctx.ask(host, firewallProbe),
+
+  // Without firewalld there is nothing to find, and nothing to miss either.
+  isAbsent: () => false,
+
+  plan(want, have) {
+    if (have.backend === "none") return [];
+    const { host, port, sources } = want;
+    const wanted = new Set(sources);
+    return [
+      ...change(have, host, {
+        what: `open ${port}/tcp to`,
+        option: "--add-rich-rule",
+        permanent: missing(sources, port, have.permanent),
+        runtime: missing(sources, port, have.runtime),
+      }),
+      ...change(have, host, {
+        what: `close ${port}/tcp, which the inventory opens only to ${sources.join(", ") || "nobody"}, to`,
+        option: "--remove-rich-rule",
+        permanent: of(port, have.permanent).filter(({ source }) => !wanted.has(source)),
+        runtime: of(port, have.runtime).filter(({ source }) => !wanted.has(source)),
+      }),
+    ];
+  },
+
+  project(inputs, have) {
+    const outputs = { backend: have.backend, zone: have.zone };
+    if (have.backend === "none") return { inputs, outputs };
+    const runtime = names(of(inputs.port, have.runtime));
+    const permanent = names(of(inputs.port, have.permanent));
+    return {
+      inputs: {
+        ...inputs,
+        sources: runtime.filter((source) => permanent.includes(source)),
+        runtimeOnly: runtime.filter((source) => !permanent.includes(source)),
+        permanentOnly: permanent.filter((source) => !runtime.includes(source)),
+      },
+      outputs,
+    };
+  },
+
+  planDelete(have, { host, port, sources, cluster }) {
+    const ours = new Set(sources);
+    return change(have, host, {
+      what: `the cluster ${cluster} is no longer managed here: close ${port}/tcp to`,
+      option: "--remove-rich-rule",
+      permanent: of(port, have.permanent).filter(({ source }) => ours.has(source)),
+      runtime: of(port, have.runtime).filter(({ source }) => ours.has(source)),
+    });
+  },
+};
+
+interface Change {
+  readonly what: string;
+  readonly option: "--add-rich-rule" | "--remove-rich-rule";
+  readonly permanent: readonly SourceRule[];
+  readonly runtime: readonly SourceRule[];
+}
+
+/** One call a configuration. Never --reload: it would drop what others opened until the next restart. */
+function change(have: FirewallFact, host: string, { what, option, permanent, runtime }: Change): Action[] {
+  const call = (scope: string[], rules: readonly SourceRule[], suffix: string): Action[] => {
+    if (rules.length === 0) return [];
+    const words = ["firewall-cmd", ...scope, `--zone=${have.zone}`, ...rules.map(({ rule }) => `${option}=${rule}`)];
+    return [
+      { do: "run", host, why: `${what} ${names(rules).join(", ")}${suffix}`, script: `${shJoin(words)} >/dev/null` },
+    ];
+  };
+  return [...call(["--permanent"], permanent, " (after restarts)"), ...call([], runtime, " (now)")];
+}
+
+function of(port: number, rules: readonly SourceRule[]): SourceRule[] {
+  return rules.filter((rule) => rule.port === port);
+}
+
+function missing(sources: readonly string[], port: number, rules: readonly SourceRule[]): SourceRule[] {
+  const there = names(of(port, rules));
+  return sources
+    .filter((source) => !there.includes(source))
+    .map((source) => ({ source, port, rule: richRule(source, port) }));
+}
+
+function names(rules: readonly SourceRule[]): string[] {
+  return [...new Set(rules.map(({ source }) => source))].sort();
+}
+
+function isCidr(text: string): boolean {
+  const [address = "", length = ""] = text.split("/");
+  const bits = isIP(address) === 4 ? 32 : isIP(address) === 6 ? 128 : 0;
+  return bits > 0 && /^\d{1,3}$/.test(length) && Number(length) <= bits;
+}

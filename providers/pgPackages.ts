@@ -1,0 +1,82 @@
+import type { Family, RepositorySpec } from "../config/types";
+import { fileProbe, type FileFact } from "../facts/file";
+import { packagesProbe, type PackagesFact } from "../facts/packages";
+import { CREATE_CLUSTER_FILE, foundRepository, repositoryFiles } from "../facts/aptFiles";
+import type { BaseInputs, Kind } from "./kind";
+import { planPackages, planPackagesDelete } from "./pgPackagesPlan";
+
+export interface PgPackagesInputs extends BaseInputs {
+  readonly host: string;
+  readonly family: Family;
+  /** Major version of PostgreSQL. */
+  readonly version: number;
+  /** None: the packages come from what the host has already. */
+  readonly repository?: RepositorySpec;
+  readonly packages: readonly string[];
+  /** The distribution makes a cluster "main" of its own with every new version; the program always writes false. */
+  readonly createMainCluster: boolean;
+}
+
+export interface PgPackagesFacts {
+  readonly packages: PackagesFact;
+  readonly key: FileFact | undefined;
+  readonly source: FileFact | undefined;
+  readonly createCluster: FileFact | undefined;
+}
+
+export interface PgPackagesOutputs {
+  /** By package name. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** PostgreSQL and repmgr of one major version on one host, and where they come from. */
+export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesOutputs> = {
+  name: "PgPackages",
+  managed: ["host", "version", "repository", "packages", "createMainCluster"],
+  identity: ["host", "version"],
+  id: ({ host, version }) => `${host}/postgresql-${version}`,
+
+  validate({ host, packages, repository }) {
+    const problems = packages
+      .filter((name) => !/^[a-z0-9][a-z0-9+.-]+$/.test(name))
+      .map((name) => `${host}: "${name}" is no name of a package`);
+    if (repository !== undefined && !/^[a-z0-9][a-z0-9-]*$/.test(repository.name)) {
+      problems.push(`${host}: the repository's name "${repository.name}" becomes a file name: use a-z, 0-9 and "-"`);
+    }
+    return problems;
+  },
+
+  async observe(ctx, { host, packages, repository }) {
+    const files = repository && repositoryFiles(repository);
+    const [found, createCluster, key, source] = await Promise.all([
+      ctx.ask(host, packagesProbe(packages)),
+      ctx.ask(host, fileProbe(CREATE_CLUSTER_FILE.path)),
+      files && ctx.ask(host, fileProbe(files.key.path)),
+      files && ctx.ask(host, fileProbe(files.source.path)),
+    ]);
+    return { packages: found, createCluster, key, source };
+  },
+
+  isAbsent: ({ packages, key, source, createCluster }) =>
+    packages.packages.every(({ state }) => state === "absent") &&
+    [key, source, createCluster].every((file) => file === undefined),
+
+  plan: planPackages,
+
+  project(inputs, have) {
+    const installed = have.packages.packages.filter(({ state }) => state === "installed");
+    const repository = inputs.repository && foundRepository(inputs.repository, have.source, have.key);
+    const { repository: _, ...others } = inputs;
+    return {
+      inputs: {
+        ...others,
+        ...(repository === undefined ? {} : { repository }),
+        packages: installed.map(({ name }) => name),
+        createMainCluster: have.createCluster?.content !== CREATE_CLUSTER_FILE.content,
+      },
+      outputs: { versions: Object.fromEntries(installed.map(({ name, version }) => [name, version])) },
+    };
+  },
+
+  planDelete: planPackagesDelete,
+};

@@ -1,0 +1,86 @@
+import type { Action, Run } from "../actions/action";
+import type { FileFact } from "../facts/file";
+import { sh, shJoin } from "../ssh/quote";
+import { type AptFile, CREATE_CLUSTER_FILE, repositoryFiles } from "../facts/aptFiles";
+import type { PgPackagesFacts, PgPackagesInputs } from "./pgPackages";
+
+const INSTALL_DEADLINE_MS = 900_000;
+const LOCK_SECONDS = 120;
+
+/** The files come first: with them in place the distribution's own cluster never appears. An installed version is kept. */
+export function planPackages(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
+  return [...planFiles(want, have), ...planRepair(want, have), ...planInstall(want, have)];
+}
+
+/** Our files go. The packages stay: other clusters or programs on the host may use them, and they hold no state of ours. */
+export function planPackagesDelete(have: PgPackagesFacts, inputs: PgPackagesInputs): Action[] {
+  const files = inputs.repository && repositoryFiles(inputs.repository);
+  const paths = [
+    have.createCluster && CREATE_CLUSTER_FILE.path,
+    have.source && files?.source.path,
+    have.key && files?.key.path,
+  ].filter((path) => path !== undefined);
+  if (paths.length === 0) return [];
+  const why = `PostgreSQL ${inputs.version} is no longer managed here: remove ${paths.join(", ")}; the packages stay, others may use them`;
+  return [{ do: "run", host: inputs.host, why, script: shJoin(["rm", "-f", ...paths]) }];
+}
+
+function planFiles(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
+  const { host, repository, version } = want;
+  const files = repository && repositoryFiles(repository);
+  return [
+    ...put(host, CREATE_CLUSTER_FILE, have.createCluster, `the distribution must not make a cluster "main" of its own`),
+    ...(files ? put(host, files.key, have.key, `packages from ${repository.uri} are checked against their key`) : []),
+    ...(files ? put(host, files.source, have.source, `PostgreSQL ${version} comes from ${repository.uri}`) : []),
+  ];
+}
+
+function put(host: string, { path, content }: AptFile, have: FileFact | undefined, why: string): Action[] {
+  if (have?.content === content) return [];
+  return [{ do: "putFile", host, why, path, content, owner: "root:root", mode: "0644" }];
+}
+
+function planRepair(want: PgPackagesInputs, { packages }: PgPackagesFacts): Action[] {
+  const broken = packages.packages.filter(({ state }) => state === "broken").map(({ name }) => name);
+  if (!packages.isInterrupted && broken.length === 0) return [];
+  const what = broken.length > 0 ? `, ${broken.join(", ")} half installed` : "";
+  const script =
+    "export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l\ndpkg --force-confdef --force-confold --configure -a >&2";
+  const why = `an installation was cut in the middle${what}: let dpkg finish it`;
+  return [{ do: "run", host: want.host, why, script, deadlineMs: INSTALL_DEADLINE_MS }];
+}
+
+function planInstall(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
+  const missing = have.packages.packages.filter(({ state }) => state === "absent").map(({ name }) => name);
+  if (missing.length === 0) return [];
+  const source = want.repository && repositoryFiles(want.repository).source.path;
+  const isKnown = missing.every((name) => have.packages.candidates[name] !== undefined);
+  const script = `${APT_SHELL}
+${source === undefined ? "" : updateOnly(source)}
+${isKnown || source !== undefined ? "" : "apt update"}
+apt --no-install-recommends install ${shJoin(missing)} || { apt update; apt --no-install-recommends install ${shJoin(missing)}; }`;
+  const why = `install ${missing.join(", ")}${want.repository ? ` from ${want.repository.uri}` : ""}`;
+  const action: Run = { do: "run", host: want.host, why, script, deadlineMs: INSTALL_DEADLINE_MS };
+  return [action];
+}
+
+/** Asks the new repository alone: the lists of the others may be large and are asked for when something is not found. */
+function updateOnly(source: string): string {
+  return `apt -o Dir::Etc::sourcelist=${sh(source)} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 update`;
+}
+
+/**
+ * apt waits for dpkg's lock by itself, but not for the one on the package lists, which apt-daily holds at times. Services
+ * are never restarted by needrestart: a database is restarted when its cluster allows it.
+ */
+const APT_SHELL = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+until_lists=$(($(date +%s) + ${LOCK_SECONDS}))
+apt() {
+  while :; do
+    said=$(apt-get -qq -y -o DPkg::Lock::Timeout=${LOCK_SECONDS} -o Dpkg::Options::=--force-confdef \\
+      -o Dpkg::Options::=--force-confold "$@" 2>&1) && return 0
+    case $said in *"Could not get lock /var/lib/apt/lists"*) ;; *) printf '%s\\n' "$said" >&2; return 1 ;; esac
+    [ "$(date +%s)" -lt "$until_lists" ] || { printf '%s\\n' "$said" >&2; return 1; }
+    sleep 1
+  done
+}`;

@@ -1,0 +1,120 @@
+import { randomUUID } from "node:crypto";
+import type { Family, RepositorySpec } from "../config/types";
+import { fileProbe } from "../facts/file";
+import { clockProbe, type HostFacts, hostProbe } from "../facts/host";
+import { packagesProbe, type PackagesFact } from "../facts/packages";
+import { parsePostgresConf } from "../facts/postgresConf";
+import { repositoryProbe, type RepositoryFact } from "../facts/repository";
+import type { BaseInputs, Ctx, Kind } from "./kind";
+import { problemsOf } from "./preflightProblems";
+
+export interface PreflightNode {
+  readonly node: string;
+  readonly host: string;
+  readonly address: string;
+  readonly isWitness: boolean;
+  /** The repository the host is to get its packages from. */
+  readonly repository?: RepositorySpec;
+}
+
+export interface PreflightInputs extends BaseInputs {
+  readonly cluster: string;
+  readonly port: number;
+  readonly version: number;
+  readonly family: Family;
+  readonly dataDirectory: string;
+  readonly packages: readonly string[];
+  readonly nodes: readonly PreflightNode[];
+}
+
+export interface HostSummary {
+  readonly os: string;
+  readonly cores: number;
+  readonly memoryMb: number;
+}
+
+export interface PreflightOutputs {
+  /** By the inventory's name of the host. */
+  readonly hosts: Readonly<Record<string, HostSummary>>;
+}
+
+/** What one host shows; undefined facts mean that it could not be asked, and `failure` says why. */
+export interface Finding {
+  readonly node: PreflightNode;
+  readonly failure?: string;
+  readonly facts?: NodeFacts;
+}
+
+export interface NodeFacts {
+  readonly host: HostFacts;
+  readonly packages: PackagesFact;
+  readonly repository: RepositoryFact | undefined;
+  /** cluster_name in PGDATA/postgresql.conf. */
+  readonly clusterName: string | undefined;
+  /** The least by which its clock can differ from ours, in milliseconds: positive when it is ahead. */
+  readonly skewMs: number;
+}
+
+/** Owns nothing: looks at every host of a cluster before anything changes and names every problem at once. */
+export const preflightKind: Kind<PreflightInputs, readonly HostFacts[], PreflightOutputs> = {
+  name: "Preflight",
+  managed: ["cluster", "port", "version", "family", "dataDirectory", "packages", "nodes"],
+  identity: ["cluster"],
+  id: ({ cluster }) => cluster,
+  validate: () => [],
+
+  async preflight(ctx, inputs) {
+    const findings = await Promise.all(
+      inputs.nodes.map((node) =>
+        look(ctx, inputs, node).then(
+          (facts): Finding => ({ node, facts }),
+          (error: unknown): Finding => ({ node, failure: error instanceof Error ? error.message : String(error) }),
+        ),
+      ),
+    );
+    return problemsOf(inputs, findings);
+  },
+
+  observe: (ctx, inputs) => Promise.all(inputs.nodes.map((node) => ctx.ask(node.host, questionOf(inputs, node)))),
+  isAbsent: () => false,
+  plan: () => [],
+  project: (inputs, have) => ({
+    inputs,
+    outputs: {
+      hosts: Object.fromEntries(
+        inputs.nodes.flatMap(({ host }, index) => {
+          const found = have[index];
+          return found === undefined ? [] : [[host, { os: found.os, cores: found.cores, memoryMb: found.memoryMb }]];
+        }),
+      ),
+    },
+  }),
+  planDelete: () => [],
+};
+
+function questionOf(inputs: PreflightInputs, { node }: PreflightNode): ReturnType<typeof hostProbe> {
+  const others = inputs.nodes.filter((peer) => peer.node !== node);
+  // sshd is the one thing known to listen on a host that has nothing yet.
+  const peers = others.map(({ host, address }) => ({ address, port: inputs.reach[host]?.port ?? 22 }));
+  return hostProbe({ dataDirectory: inputs.dataDirectory, port: inputs.port, peers });
+}
+
+async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode): Promise<NodeFacts> {
+  const [host, packages, repository, conf, skewMs] = await Promise.all([
+    ctx.ask(node.host, questionOf(inputs, node)),
+    ctx.ask(node.host, packagesProbe(inputs.packages)),
+    node.repository && ctx.ask(node.host, repositoryProbe(node.repository, inputs.packages)),
+    ctx.ask(node.host, fileProbe(`${inputs.dataDirectory}/postgresql.conf`)),
+    measureSkew(ctx, node.host),
+  ]);
+  return { host, packages, repository, clusterName: conf && parsePostgresConf(conf.content).cluster_name, skewMs };
+}
+
+/** The host looked at its clock between our asking and its answer: outside of that, the clocks differ. */
+async function measureSkew(ctx: Ctx, host: string): Promise<number> {
+  const before = Date.now();
+  const theirs = await ctx.ask(host, clockProbe(randomUUID()));
+  const after = Date.now();
+  if (theirs < before) return theirs - before;
+  return theirs > after ? theirs - after : 0;
+}
