@@ -1,0 +1,20 @@
+// Tests are TypeScript read by swc: types are checked by `npm run lint` and the build, not at every run.
+const swc = ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" }, module: { type: "commonjs" } }];
+
+/** One project a suite, so that what cannot run here can be left out by name. */
+function project(name) {
+  return {
+    displayName: name,
+    rootDir: __dirname,
+    testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
+    transform: { "\\.ts$": swc },
+    testEnvironment: "node",
+    modulePathIgnorePatterns: ["<rootDir>/bin/", "<rootDir>/.lab/"],
+  };
+}
+
+module.exports = {
+  projects: ["unit", "contract", "program", "e2e"].map(project),
+  // For all projects: unit tests that need more than this wait for something. The e2e suite sets its own in scripts/test.ts.
+  testTimeout: 20_000,
+};
