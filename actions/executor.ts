@@ -93,9 +93,9 @@ export class Executor {
 }
 
 function putFileScript({ path, owner, mode, check }: PutFile): string {
-  return `umask 077
-target=${sh(path)}
-mkdir -p -m 0755 "$(dirname "$target")"
+  return `target=${sh(path)}
+mkdir -p "$(dirname "$target")"
+umask 077
 new=$(mktemp "$target.XXXXXX")
 trap 'rm -f "$new"' EXIT
 cat >"$new"

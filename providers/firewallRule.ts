@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { Action } from "../actions/action";
 import { firewallProbe, type FirewallFact, richRule, type SourceRule } from "../facts/firewall";
-import { shJoin } from "../ssh/quote";
+import { sh } from "../ssh/quote";
 import type { BaseInputs, Kind } from "./kind";
 
 export interface FirewallRuleInputs extends BaseInputs {
@@ -23,6 +23,9 @@ export interface FirewallRuleOutputs {
   readonly backend: FirewallFact["backend"];
   readonly zone: string;
 }
+
+const NAME = "org.fedoraproject.FirewallD1";
+const OBJECT = "/org/fedoraproject/FirewallD1";
 
 /** A port opened to named sources in firewalld's default zone, now and after a restart. */
 export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRuleOutputs> = {
@@ -49,13 +52,13 @@ export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRu
     return [
       ...change(have, host, {
         what: `open ${port}/tcp to`,
-        option: "--add-rich-rule",
+        verb: "add",
         permanent: missing(sources, port, have.permanent),
         runtime: missing(sources, port, have.runtime),
       }),
       ...change(have, host, {
         what: `close ${port}/tcp, which the inventory opens only to ${sources.join(", ") || "nobody"}, to`,
-        option: "--remove-rich-rule",
+        verb: "remove",
         permanent: of(port, have.permanent).filter(({ source }) => !wanted.has(source)),
         runtime: of(port, have.runtime).filter(({ source }) => !wanted.has(source)),
       }),
@@ -82,7 +85,7 @@ export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRu
     const ours = new Set(sources);
     return change(have, host, {
       what: `the cluster ${cluster} is no longer managed here: close ${port}/tcp to`,
-      option: "--remove-rich-rule",
+      verb: "remove",
       permanent: of(port, have.permanent).filter(({ source }) => ours.has(source)),
       runtime: of(port, have.runtime).filter(({ source }) => ours.has(source)),
     });
@@ -91,21 +94,33 @@ export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRu
 
 interface Change {
   readonly what: string;
-  readonly option: "--add-rich-rule" | "--remove-rich-rule";
+  readonly verb: "add" | "remove";
   readonly permanent: readonly SourceRule[];
   readonly runtime: readonly SourceRule[];
 }
 
-/** One call a configuration. Never --reload: it would drop what others opened until the next restart. */
-function change(have: FirewallFact, host: string, { what, option, permanent, runtime }: Change): Action[] {
-  const call = (scope: string[], rules: readonly SourceRule[], suffix: string): Action[] => {
-    if (rules.length === 0) return [];
-    const words = ["firewall-cmd", ...scope, `--zone=${have.zone}`, ...rules.map(({ rule }) => `${option}=${rule}`)];
-    return [
-      { do: "run", host, why: `${what} ${names(rules).join(", ")}${suffix}`, script: `${shJoin(words)} >/dev/null` },
-    ];
-  };
-  return [...call(["--permanent"], permanent, " (after restarts)"), ...call([], runtime, " (now)")];
+/**
+ * Straight to firewalld over D-Bus (firewalld.dbus(5)), as firewall-cmd does after 0.2 s of starting up. Never a reload:
+ * it would drop what others opened until the next restart.
+ */
+function change(have: FirewallFact, host: string, { what, verb, permanent, runtime }: Change): Action[] {
+  if (permanent.length + runtime.length === 0) return [];
+  const [now, noTimeout] = verb === "add" ? ["addRichRule ssi", "0"] : ["removeRichRule ss", ""];
+  const script = `call() { busctl --system call ${NAME} "$@"; }
+zone=${sh(have.zone)}
+config=$(call ${OBJECT}/config ${NAME}.config getZoneByName s "$zone")
+config=\${config#o \\"} config=\${config%\\"}
+permanent() { call "$config" ${NAME}.config.zone ${verb}RichRule s "$1"; }
+now() { call ${OBJECT} ${NAME}.zone ${now} "$zone" "$1" ${noTimeout}; }
+${permanent.map(({ rule }) => `permanent ${sh(rule)}`).join("\n")}
+${runtime.map(({ rule }) => `now ${sh(rule)} >/dev/null`).join("\n")}`;
+  const when =
+    permanent.length === 0
+      ? " (now; after a restart it is so)"
+      : runtime.length === 0
+        ? " (after a restart; now it is so)"
+        : "";
+  return [{ do: "run", host, why: `${what} ${names([...permanent, ...runtime]).join(", ")}${when}`, script }];
 }
 
 function of(port: number, rules: readonly SourceRule[]): SourceRule[] {
