@@ -1,5 +1,8 @@
 // Tests are TypeScript read by swc: types are checked by `npm run lint` and the build, not at every run.
-const swc = ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" }, module: { type: "commonjs" } }];
+const swc = [
+  "@swc/jest",
+  { jsc: { parser: { syntax: "typescript" }, target: "es2022" }, module: { type: "commonjs" } },
+];
 
 /** One project a suite, so that what cannot run here can be left out by name. */
 function project(name) {

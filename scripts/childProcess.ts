@@ -16,6 +16,8 @@ export interface ChildRequest {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly deadlineMs: number;
+  /** The only way a secret may travel; without it stdin is empty. */
+  readonly stdin?: string;
   /** Called with every piece of output as it comes; without it the output is only collected. */
   readonly onOutput?: (text: string) => void;
 }
@@ -38,8 +40,9 @@ export function runChild(request: ChildRequest): Promise<Finished> {
     cwd: request.cwd,
     env: request.env,
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  child.stdin.on("error", () => undefined).end(request.stdin ?? "");
   let stdout = "";
   let output = "";
   const collect = (text: string): void => {
