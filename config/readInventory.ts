@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, resolve } from "node:path";
 import { type Located, nodeAt } from "./located";
 import { parseYaml } from "./parseYaml";
 import type { Problem } from "./types";
@@ -38,7 +38,7 @@ function readLayer(path: string, from: Origin | undefined, above: readonly strin
       problems: [...problems, { file: path, line: base.line, path: "extends", message }],
     };
   }
-  const lower = readLayer(join(dirname(path), base.content.value), base, [...above, path]);
+  const lower = readLayer(resolve(dirname(path), base.content.value), base, [...above, path]);
   const merged = lower.root ? merge(lower.root, root) : root;
   return { root: withoutNulls(merged), problems: [...lower.problems, ...problems] };
 }

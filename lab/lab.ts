@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { addressPlan, hostAddress, hostName, hostNumber, MAX_HOSTS } from "./addresses";
 import { sshArgv } from "./argv";
 import { APT_REPOSITORY, baseImage, ensureBase } from "./base";
@@ -76,7 +76,7 @@ export class Lab {
 
   /** Armoured public key of the apt repository, a file on this machine. */
   get repositoryKey(): string {
-    return this.fleet.image().repositoryKey;
+    return this.paths.repositoryKey;
   }
 
   /** The sudo password of the login `ops`. */
@@ -123,6 +123,8 @@ export class Lab {
     await ensureLabPackages(progress);
     const base = await ensureBase(progress);
     await this.lock.hold(`up ${hosts}`, async () => {
+      mkdirSync(this.dir, { recursive: true });
+      copyFileSync(base.repositoryKey, this.paths.repositoryKey);
       if (options.from !== undefined) await this.fleet.reset(options.from);
       const names = Array.from({ length: hosts }, (_, index) => hostName(index + 1));
       await this.fleet.prepare(base, names);

@@ -5,10 +5,13 @@ export class LabPaths {
   /** Private key of the logins admin and ops, without a passphrase. */
   readonly loginKey: string;
   readonly knownHosts: string;
+  /** Armoured public key of the package repository, at a path that an inventory can name. */
+  readonly repositoryKey: string;
 
   constructor(readonly dir: string) {
     this.loginKey = join(dir, "id_ed25519");
     this.knownHosts = join(dir, "known_hosts");
+    this.repositoryKey = join(dir, "repository.asc");
   }
 
   host(name: string): HostPaths {

@@ -38,10 +38,10 @@ export class Lifecycle {
   constructor(private readonly world: World) {}
 
   /** Asks the hosts only about inputs that can work at all. */
-  async check(kind: AnyKind, news: Properties): Promise<{ property: string; reason: string }[]> {
+  async check(kind: AnyKind, olds: Properties, news: Properties): Promise<{ property: string; reason: string }[]> {
     if (containsUnknown(news)) return [];
     const inputs = inputsOf(news);
-    const invalid = kind.validate(inputs);
+    const invalid = [...movedData(kind, olds, news), ...kind.validate(inputs)];
     const reasons = invalid.length > 0 ? invalid : await kind.preflight?.(this.world.review(inputs.reach), inputs);
     return (reasons ?? []).map((reason) => ({ property: "", reason }));
   }
@@ -103,6 +103,14 @@ export class Lifecycle {
       throw new InitFailed(kind.id(inputs), { ...plain(inputs), __provider: news.__provider }, message);
     }
   }
+}
+
+/** Data stays where it is: a new identity would silently begin an empty database beside the old one. */
+function movedData(kind: AnyKind, olds: Properties, news: Properties): string[] {
+  const { keepsData } = kind;
+  if (keepsData === undefined || Object.keys(olds).length === 0) return [];
+  const moved = kind.identity.filter((key) => !equal(olds[key], news[key]));
+  return moved.map((key) => `${key} of ${kind.name} cannot change from ${String(olds[key])} to ${String(news[key])}: ${keepsData}`);
 }
 
 function inputsOf(properties: Properties): BaseInputs {

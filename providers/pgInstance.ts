@@ -66,7 +66,8 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     "passFile",
     "configuration",
   ],
-  identity: ["host", "cluster", "version", "dataDirectory"],
+  identity: ["host", "cluster", "version", "port", "dataDirectory"],
+  keepsData: "its data would be left behind. Add a new node with the new value, let it follow, then remove this one",
   id: ({ host, port }) => `${host}/${port}`,
   validate: () => [],
 

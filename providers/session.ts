@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Executor } from "../actions/executor";
 import { ActionLog } from "../actions/log";
-import { loadHosts } from "../config";
+import { loadHosts } from "../config/loadHosts";
 import { FactLoader } from "../facts/loader";
 import { SshPool } from "../ssh/pool";
 import type { HostConnection, SecretLookup } from "../ssh/types";
@@ -26,7 +26,7 @@ export function openSession(config: SessionConfig): World {
   const connections =
     (reach: BaseInputs["reach"]) =>
     (host: string): HostConnection => {
-      const found = today.get(host)?.connection ?? reach[host];
+      const found = today.get(host) ?? reach[host];
       if (found === undefined)
         throw new Error(`${host}: not in ${config.inventory}, and state does not say how to reach it`);
       return found;

@@ -3,8 +3,19 @@ const { createHash } = require("node:crypto");
 const { existsSync, readdirSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 
-const SOURCES = ["index.ts", "tsconfig.json", "actions", "bench", "config", "facts", "families", "lab", "providers", "resources"];
-const MORE_SOURCES = ["scripts", "ssh"];
+const SOURCES = [
+  "index.ts",
+  "tsconfig.json",
+  "actions",
+  "bench",
+  "config",
+  "facts",
+  "families",
+  "lab",
+  "providers",
+  "resources",
+];
+const MORE_SOURCES = ["scripts", "ssh", "templates"];
 
 function files(path) {
   if (!existsSync(path)) return [];

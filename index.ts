@@ -1,0 +1,19 @@
+import { Cluster } from "./resources/cluster";
+import { refuseStaleBuild } from "./resources/freshness";
+import { checkHosts, installPackages } from "./resources/hosts";
+import { openInventory } from "./resources/inventory";
+
+refuseStaleBuild(process.cwd());
+
+const inventory = openInventory();
+const preflights = new Map(inventory.clusters.map((cluster) => [cluster.name, checkHosts(cluster, inventory)]));
+const packages = installPackages(inventory, preflights);
+
+/** Per cluster: primary, timeline, nodes with role and lag, connection strings without passwords. */
+export const clusters = Object.fromEntries(
+  inventory.clusters.map((spec) => {
+    const preflight = preflights.get(spec.name);
+    if (preflight === undefined) throw new Error(`cluster ${spec.name} was not checked`);
+    return [spec.name, new Cluster(spec, inventory, preflight, packages).outputs];
+  }),
+);

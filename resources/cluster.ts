@@ -1,0 +1,89 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterSpec, NodeSpec } from "../config/types";
+import { HEALTHY_CLUSTER } from "../providers/pgCluster";
+import { addHooks } from "./hooks";
+import { reachOf } from "./hosts";
+import type { StackInventory } from "./inventory";
+import { PgCluster, type PgPackages } from "./kinds";
+import { type ClusterContext, firewallRule, instance, node, postgresqlService, repmgrdService } from "./node";
+
+/** One cluster: its nodes around the one that begins, then what exists once. Its outputs are what a person wants to read. */
+export class Cluster extends pulumi.ComponentResource {
+  readonly outputs: pulumi.Output<object>;
+
+  constructor(
+    spec: ClusterSpec,
+    inventory: StackInventory,
+    preflight: pulumi.Resource,
+    packages: ReadonlyMap<string, PgPackages>,
+  ) {
+    super("repmgr:index:Cluster", spec.name);
+    const context: ClusterContext = { spec, inventory, parent: this, shared: sharedInputs(spec, inventory) };
+    const packagesOf = ({ host }: NodeSpec): pulumi.Resource[] => [
+      packages.get(`${host}/${spec.version}`) ?? preflight,
+    ];
+
+    const rules = spec.nodes.map((n) => firewallRule(context, n, [preflight]));
+    const services = spec.nodes.map((n) => postgresqlService(context, n, packagesOf(n)));
+    const ready = [...rules, ...services];
+
+    // Who begins is an order of creation only: a node without data needs a primary to be cloned from.
+    const [first] = spec.nodes.filter(({ initialRole }) => initialRole === "primary") as [NodeSpec];
+    const firstInstance = instance(context, first, [...packagesOf(first), ...ready]);
+    const firstNode = node(context, first, [firstInstance]);
+    const others = spec.nodes
+      .filter(({ name }) => name !== first.name)
+      .map((n) => ({
+        spec: n,
+        resource: node(context, n, [instance(context, n, [...packagesOf(n), ...ready, firstNode])]),
+      }));
+
+    const nodes = [{ spec: first, resource: firstNode }, ...others];
+    const daemons = nodes.map(({ spec: n, resource }) => repmgrdService(context, n, [resource]));
+    const cluster = this.content(context, [...nodes.map(({ resource }) => resource), ...daemons]);
+    addHooks(context, cluster);
+    this.outputs = pulumi.output({
+      primary: cluster.primary,
+      timeline: cluster.timeline,
+      nodes: cluster.nodes,
+      connectionStrings: cluster.connectionStrings,
+    });
+    this.registerOutputs({ outputs: this.outputs });
+  }
+
+  private content({ spec, inventory, shared }: ClusterContext, dependsOn: pulumi.Resource[]): PgCluster {
+    const passwords = spec.roles.flatMap(({ name, passwordSecret }) =>
+      passwordSecret === undefined ? [] : [[name, inventory.secret(passwordSecret)] as const],
+    );
+    return new PgCluster(
+      spec.name,
+      {
+        ...shared,
+        roles: spec.roles.map(({ passwordSecret: _, ...role }) => role),
+        rolePasswords: pulumi.secret(Object.fromEntries(passwords)) as pulumi.Output<Record<string, string>>,
+        databases: spec.databases,
+        settings: spec.settings,
+        ...HEALTHY_CLUSTER,
+      },
+      { parent: this, dependsOn },
+    );
+  }
+}
+
+function sharedInputs(spec: ClusterSpec, inventory: StackInventory): ClusterContext["shared"] {
+  return {
+    reach: reachOf(
+      inventory,
+      spec.nodes.map(({ host }) => host),
+    ),
+    cluster: spec.name,
+    family: spec.family,
+    version: spec.version,
+    port: spec.port,
+    dataDirectory: spec.dataDirectory,
+    failover: spec.failover,
+    members: spec.nodes.map(({ name, id, host, address, initialRole }) => {
+      return { node: name, id, host, address, witness: initialRole === "witness" };
+    }),
+  };
+}

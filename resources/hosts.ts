@@ -1,0 +1,78 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { ClusterSpec, HostSpec } from "../config/types";
+import { familyLayout } from "../families";
+import type { HostConnection } from "../ssh/types";
+import type { StackInventory } from "./inventory";
+import { PgPackages, Preflight } from "./kinds";
+
+/** How to reach the named hosts; travels with every resource and is never compared. */
+export function reachOf(inventory: StackInventory, hosts: readonly string[]): Record<string, HostConnection> {
+  return Object.fromEntries(hosts.map((name) => [name, hostOf(inventory, name).connection]));
+}
+
+export function hostOf(inventory: StackInventory, name: string): HostSpec {
+  const host = inventory.hosts.get(name);
+  if (host === undefined) throw new Error(`the inventory was accepted with the unknown host ${name}`);
+  return host;
+}
+
+/** Looks at all hosts of a cluster; everything else of it waits for the answer. */
+export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Preflight {
+  const hosts = cluster.nodes.map(({ host }) => host);
+  return new Preflight(
+    cluster.name,
+    {
+      reach: reachOf(inventory, hosts),
+      cluster: cluster.name,
+      port: cluster.port,
+      version: cluster.version,
+      family: cluster.family,
+      dataDirectory: cluster.dataDirectory,
+      packages: familyLayout(cluster.family).packages(cluster.version),
+      nodes: cluster.nodes.map(({ name, host, address, initialRole }) => {
+        const { repository } = hostOf(inventory, host);
+        return { node: name, host, address, isWitness: initialRole === "witness", repository };
+      }),
+    },
+    {},
+  );
+}
+
+/** PostgreSQL is installed once a host and major version, whatever clusters use it. Keys: "host/version". */
+export function installPackages(
+  inventory: StackInventory,
+  preflights: ReadonlyMap<string, pulumi.Resource>,
+): ReadonlyMap<string, PgPackages> {
+  const users = new Map<string, { host: string; clusters: ClusterSpec[] }>();
+  for (const cluster of inventory.clusters) {
+    for (const { host } of cluster.nodes) {
+      const key = `${host}/${cluster.version}`;
+      users.set(key, { host, clusters: [...(users.get(key)?.clusters ?? []), cluster] });
+    }
+  }
+  return new Map(
+    [...users].map(([key, { host, clusters }]) => [key, packagesOn(inventory, host, clusters, preflights)]),
+  );
+}
+
+function packagesOn(
+  inventory: StackInventory,
+  host: string,
+  clusters: readonly ClusterSpec[],
+  preflights: ReadonlyMap<string, pulumi.Resource>,
+): PgPackages {
+  const [first] = clusters as [ClusterSpec];
+  return new PgPackages(
+    `${host}-postgresql-${first.version}`,
+    {
+      reach: reachOf(inventory, [host]),
+      host,
+      family: first.family,
+      version: first.version,
+      repository: hostOf(inventory, host).repository,
+      packages: familyLayout(first.family).packages(first.version),
+      createMainCluster: false,
+    },
+    { dependsOn: clusters.flatMap(({ name }) => preflights.get(name) ?? []) },
+  );
+}

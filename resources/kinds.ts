@@ -1,0 +1,81 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { FirewallRuleInputs } from "../providers/firewallRule";
+import type { BaseInputs } from "../providers/kind";
+import type { NodeReport } from "../providers/clusterReport";
+import type { PgClusterInputs } from "../providers/pgCluster";
+import type { PgInstanceInputs } from "../providers/pgInstance";
+import type { PgPackagesInputs } from "../providers/pgPackages";
+import type { PreflightInputs } from "../providers/preflight";
+import type { RepmgrNodeInputs } from "../providers/repmgrNode";
+import type { SystemdUnitInputs } from "../providers/systemdUnit";
+import { shim } from "./shim";
+
+/** What the program gives a resource: its inputs, each maybe still to come; the kind is added here. */
+export type Args<I extends BaseInputs> = { readonly [K in keyof I as Exclude<K, "kind">]: pulumi.Input<I[K]> };
+
+abstract class Kind<I extends BaseInputs> extends pulumi.CustomResource {
+  constructor(
+    kind: string,
+    name: string,
+    args: Args<I>,
+    outputs: readonly string[],
+    options: pulumi.CustomResourceOptions,
+  ) {
+    const toCome = Object.fromEntries(outputs.map((output) => [output, undefined]));
+    // What pulumi.dynamic.Resource does, with the provider already in its stored form.
+    super(`pulumi-nodejs:dynamic/pg:${kind}`, name, { ...args, kind, ...toCome, __provider: shim }, options);
+  }
+}
+
+/** Looks at every host of a cluster before anything is written; owns nothing. */
+export class Preflight extends Kind<PreflightInputs> {
+  constructor(name: string, args: Args<PreflightInputs>, options: pulumi.CustomResourceOptions) {
+    super("Preflight", name, args, [], options);
+  }
+}
+
+/** The packages of one major version on a host, and where they come from. */
+export class PgPackages extends Kind<PgPackagesInputs> {
+  constructor(name: string, args: Args<PgPackagesInputs>, options: pulumi.CustomResourceOptions) {
+    super("PgPackages", name, args, [], options);
+  }
+}
+
+/** A port opened to named sources. */
+export class FirewallRule extends Kind<FirewallRuleInputs> {
+  constructor(name: string, args: Args<FirewallRuleInputs>, options: pulumi.CustomResourceOptions) {
+    super("FirewallRule", name, args, [], options);
+  }
+}
+
+/** A unit of systemd, with the scripts it executes. */
+export class SystemdUnit extends Kind<SystemdUnitInputs> {
+  constructor(name: string, args: Args<SystemdUnitInputs>, options: pulumi.CustomResourceOptions) {
+    super("SystemdUnit", name, args, [], options);
+  }
+}
+
+/** PGDATA and its configuration. */
+export class PgInstance extends Kind<PgInstanceInputs> {
+  constructor(name: string, args: Args<PgInstanceInputs>, options: pulumi.CustomResourceOptions) {
+    super("PgInstance", name, args, [], options);
+  }
+}
+
+/** A node's registration, and whether it runs and follows. */
+export class RepmgrNode extends Kind<RepmgrNodeInputs> {
+  constructor(name: string, args: Args<RepmgrNodeInputs>, options: pulumi.CustomResourceOptions) {
+    super("RepmgrNode", name, args, [], options);
+  }
+}
+
+/** What exists once a cluster, and what a person wants to read of it. */
+export class PgCluster extends Kind<PgClusterInputs> {
+  declare readonly primary: pulumi.Output<string>;
+  declare readonly timeline: pulumi.Output<number>;
+  declare readonly nodes: pulumi.Output<readonly NodeReport[]>;
+  declare readonly connectionStrings: pulumi.Output<Readonly<Record<string, string>>>;
+  constructor(name: string, args: Args<PgClusterInputs>, options: pulumi.CustomResourceOptions) {
+    super("PgCluster", name, args, ["primary", "timeline", "nodes", "connectionStrings"], options);
+  }
+}
