@@ -13,7 +13,13 @@ fi
 if ! node scripts/isInstalled.cjs; then
   echo "npm packages: installing"
   # No package of ours needs its install script; the native ones are mere accelerators that want a compiler.
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  # Not npm ci: it refuses the lock file where a registry lacks optional packages of other systems. This takes the same
+  # versions from the lock and leaves it as it is, which is looked at afterwards.
+  npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+  if ! node scripts/isInstalled.cjs; then
+    echo "node_modules is not what package-lock.json says; is the lock in step with package.json? (npm ci tells)" >&2
+    exit 1
+  fi
   echo "npm packages: installed in ${SECONDS} s"
 fi
 built=$SECONDS
