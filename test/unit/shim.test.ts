@@ -26,7 +26,9 @@ for (const method of ["check", "diff", "create", "read", "update", "delete"]) {
 
 describe("the provider text in the state", () => {
   it("is pinned: another text means an update of every resource in every state", () => {
-    expect(createHash("sha256").update(shim).digest("hex")).toBe("8809db12a18f110fe6cad27e4b396ed4cf4b62d2bb3d875d17ca2f5e474c8241");
+    expect(createHash("sha256").update(shim).digest("hex")).toBe(
+      "8809db12a18f110fe6cad27e4b396ed4cf4b62d2bb3d875d17ca2f5e474c8241",
+    );
     expect(Buffer.byteLength(shim)).toBeLessThan(2048);
   });
 
