@@ -10,7 +10,8 @@ export function checkNodes(checked: Checked, name: string, cluster: RawCluster):
   for (const [node, { host, address, upstream }] of nodes) {
     const here = [...at, "nodes", node];
     const hosts = checked.names("hosts");
-    if (!hosts.includes(host)) checked.report([...here, "host"], unknownName("host", host, hosts));
+    if (!hosts.includes(host) && checked.isWhole([...here, "host"]))
+      checked.report([...here, "host"], unknownName("host", host, hosts));
     if (address !== undefined && !isAddress(address)) {
       checked.report(
         [...here, "address"],
@@ -28,6 +29,7 @@ export function checkNodes(checked: Checked, name: string, cluster: RawCluster):
 function checkIds(checked: Checked, at: string[], nodes: [string, RawNode][]): void {
   const byId = new Map<number, string>();
   for (const [node, { id }] of nodes) {
+    if (!checked.isWhole([...at, "nodes", node, "id"])) continue;
     const other = byId.get(id);
     if (other === undefined) byId.set(id, node);
     else checked.report([...at, "nodes", node, "id"], `id ${id} already belongs to the node '${other}'`);

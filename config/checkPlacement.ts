@@ -39,6 +39,7 @@ function claim(claims: Map<string, Claim[]>, host: string, own: Claim): void {
 function checkHosts(checked: Checked, at: string[], cluster: RawCluster): string[] {
   const byHost = new Map<string, string>();
   for (const [node, { host }] of Object.entries(cluster.nodes)) {
+    if (!checked.isWhole([...at, "nodes", node, "host"])) continue;
     const other = byHost.get(host);
     if (other === undefined) byHost.set(host, node);
     else {
@@ -74,8 +75,8 @@ function reportClashes(
       const earlier = own.slice(0, index).find(({ value }) => clashes(value, later.value));
       if (!earlier) return;
       const held = earlier.value === later.value ? what : `${what} ${earlier.value}`;
-      const message = `${what} ${later.value} on host '${host}' clashes with the ${held} of the cluster '${earlier.cluster}'`;
-      checked.report(later.path, message);
+      const clash = `clashes with the ${held} of the cluster '${earlier.cluster}'`;
+      checked.report(later.path, `${what} ${later.value} on host '${host}' ${clash}`);
     });
   }
 }

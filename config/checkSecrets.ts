@@ -11,8 +11,8 @@ export function checkSecrets(checked: Checked): void {
   for (const [path, name] of namedSecrets(checked)) {
     if (checked.hasSecret(name) || reported.has(name)) continue;
     reported.add(name);
-    const message = `the stack's configuration lacks the secret '${name}'; set it with: pulumi config set --secret ${name}`;
-    checked.report(path, message);
+    const remedy = `set it with: pulumi config set --secret ${name}`;
+    checked.report(path, `the stack's configuration lacks the secret '${name}'; ${remedy}`);
   }
 }
 

@@ -6,8 +6,8 @@ const SCRAM = "scram-sha-256";
 const LOOPBACK = ["127.0.0.1/32", "::1/128"];
 
 /**
- * pg_hba.conf in order, the first line that matches decides: the program's own ways in, then the user's rules (so that
- * a reject can narrow what follows), then what `clients` and the roles and databases make, then passwords on the socket.
+ * pg_hba.conf in order, the first line that matches decides: the program's own ways in, then the user's rules (so
+ * that a reject can narrow what follows), then what `clients`, roles and databases make, then the socket.
  */
 export function deriveHba(raw: RawCluster, nodes: readonly NodeSpec[]): HbaRule[] {
   const peers = [...new Set([...LOOPBACK, ...nodes.map((node) => hostAddress(node.address))])];

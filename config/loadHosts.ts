@@ -5,8 +5,8 @@ import { formatProblems } from "./problems";
 import { readInventory } from "./readInventory";
 
 /**
- * How the hosts of an inventory are reached, by name, for processes that look up nothing else. Trusts that loadInventory
- * has checked the file: does not look at the clusters, and does not load the schema, which takes longer than all of this.
+ * How the hosts of an inventory are reached, by name, for processes that look up nothing else. Trusts that
+ * loadInventory has checked the file: looks at no cluster, and does not load the schema, which would take longer.
  * @throws Error when the file is not there, is not YAML or has no hosts
  */
 export function loadHosts(path: string): ReadonlyMap<string, HostConnection> {

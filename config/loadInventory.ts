@@ -22,7 +22,10 @@ export function loadInventory(
 ): { inventory?: Inventory; problems: Problem[] } {
   const { root, problems } = readInventory(path);
   if (!root) return { problems: sortProblems(problems) };
-  const validated = validate(root);
+  const validated = validate(
+    root,
+    problems.map((problem) => problem.path),
+  );
   const found = [...problems, ...validated.problems, ...check(root, validated, (name) => secrets.has(name))];
   if (found.length > 0) return { problems: sortProblems(found) };
   const raw = validated.sound;

@@ -1,21 +1,7 @@
-import { CORE_SCHEMA, type EventType, load, type State, Type, YAMLException } from "js-yaml";
+import { CORE_SCHEMA, load, type Mark, Type, YAMLException } from "js-yaml";
 import { formatPath, type Located, type Path } from "./located";
 import type { Problem } from "./types";
-
-/** What the parser told about one node while it read it. */
-interface Frame {
-  readonly line: number;
-  kind?: string;
-  result?: unknown;
-  isKey?: boolean;
-  readonly children: Frame[];
-}
-
-interface Entry {
-  readonly key: string;
-  readonly keyFrame: Frame;
-  readonly value?: Frame;
-}
+import { type Entry, type Frame, pair, recorder } from "./yamlFrames";
 
 // Dates and binaries would turn what a person wrote into something else; merge keys are in wide use.
 const MERGE = new Type("tag:yaml.org,2002:merge", { kind: "scalar", resolve: (data) => data === "<<" });
@@ -36,7 +22,7 @@ export function parseYaml(text: string, file: string): { root?: Located; problem
     value = load(text, { schema: SCHEMA, json: true, listener: recorder(top) });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
-    const line = (error.mark?.line ?? 0) + 1;
+    const line = ((error.mark as Mark | undefined)?.line ?? 0) + 1;
     return { problems: [{ file, line, path: "", message: `this is not YAML: ${error.reason}` }] };
   }
   const frame = top.children.at(-1);
@@ -48,24 +34,6 @@ export function parseYaml(text: string, file: string): { root?: Located; problem
   return { root, problems };
 }
 
-/** Collects the parser's open and close events into a tree of frames. */
-function recorder(top: Frame): (event: EventType, state: State) => void {
-  const open = [top];
-  return (event, state) => {
-    if (event === "open") {
-      open.push({ line: state.line, children: [] });
-      return;
-    }
-    const frame = open.pop();
-    const parent = open.at(-1);
-    if (!frame || !parent) return;
-    frame.kind = state.kind ?? undefined;
-    frame.result = state.result;
-    frame.isKey = /^\s*:/.test(state.input.slice(state.position, state.position + 80).split("\n")[0] ?? "");
-    parent.children.push(frame);
-  };
-}
-
 /** Pairs the plain value with the frames, and so with lines. */
 class Builder {
   /** An alias closes with the very object of its anchor, and has no frames of its own. */
@@ -73,6 +41,7 @@ class Builder {
   /** What is being built right now: an alias to one of these has no end. */
   private readonly around = new Set<object>();
   private count = 0;
+  private isFull = false;
 
   constructor(
     private readonly file: string,
@@ -83,9 +52,11 @@ class Builder {
     const at = { file: this.file, line: line + 1 };
     this.count += 1;
     if (typeof value !== "object" || value === null) return { ...at, content: { kind: "scalar", value } };
-    if (this.around.has(value) || this.count > MAX_VALUES) {
-      const message = this.around.has(value) ? "an alias that holds itself" : `more than ${MAX_VALUES} values`;
-      if (this.count <= MAX_VALUES + 1) this.report(line, path, message);
+    const isEndless = this.around.has(value);
+    if (isEndless || this.count > MAX_VALUES) {
+      if (isEndless) this.report(line, path, "an alias that holds itself");
+      else if (!this.isFull) this.report(line, path, `more than ${MAX_VALUES} values`);
+      this.isFull ||= !isEndless;
       return { ...at, content: { kind: "scalar", value: null } };
     }
     this.around.add(value);
@@ -144,14 +115,4 @@ class Builder {
     if (inner && inner.children.length > 0) this.anchors.set(value, inner);
     return this.anchors.get(value) ?? inner;
   }
-}
-
-function pair(children: readonly Frame[]): Entry[] {
-  const entries: Entry[] = [];
-  children.forEach((frame, index) => {
-    if (!frame.isKey || frame.kind !== "scalar") return;
-    const next = children[index + 1];
-    entries.push({ key: String(frame.result), keyFrame: frame, value: next && !next.isKey ? next : undefined });
-  });
-  return entries;
 }

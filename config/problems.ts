@@ -12,10 +12,17 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+/** A problem is one line whatever a name in it holds, and cannot speak to the terminal. */
+function visible(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
+
 /** "inventory/prod.yml:12: hosts.db1.address: ...", one problem a line, sorted by place. */
 export function formatProblems(problems: readonly Problem[]): string {
   const lines = sortProblems(problems).map(({ file, line, path, message }) => {
-    return `${file}:${line}: ${path === "" ? "" : `${path}: `}${message}`;
+    return visible(`${file}:${line}: ${path === "" ? "" : `${path}: `}${message}`);
   });
   return lines.join("\n");
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { type Located, nodeAt } from "./located";
 import { parseYaml } from "./parseYaml";
 import type { Problem } from "./types";
@@ -33,14 +33,17 @@ function readLayer(path: string, from: Origin | undefined, above: readonly strin
   if (!root || !base) return { root: root && withoutNulls(root), problems };
   if (base.content.kind !== "scalar" || typeof base.content.value !== "string") {
     const message = "expected the name of a file, relative to this one";
-    return {
-      root: withoutNulls(root),
-      problems: [...problems, { file: path, line: base.line, path: "extends", message }],
-    };
+    return { problems: [...problems, { file: path, line: base.line, path: "extends", message }] };
   }
-  const lower = readLayer(resolve(dirname(path), base.content.value), base, [...above, path]);
-  const merged = lower.root ? merge(lower.root, root) : root;
-  return { root: withoutNulls(merged), problems: [...lower.problems, ...problems] };
+  const lower = readLayer(beside(path, base.content.value), base, [...above, path]);
+  // Without the layer below almost everything would be missing: its own problem says it all.
+  if (!lower.root) return { problems: [...lower.problems, ...problems] };
+  return { root: withoutNulls(merge(lower.root, root)), problems: [...lower.problems, ...problems] };
+}
+
+/** Not made absolute: problems name files the way the person named the first one. */
+function beside(path: string, other: string): string {
+  return isAbsolute(other) ? other : join(dirname(path), other);
 }
 
 function reason(error: unknown): string {

@@ -26,6 +26,7 @@ const hostSchema = z
           .optional()
           .describe("The host's public keys. When given, known_hosts is not asked."),
       })
+      .describe("How to reach this host, over the defaults.")
       .optional(),
     repository: repositorySchema.optional(),
   })

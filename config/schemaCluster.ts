@@ -43,8 +43,8 @@ const hbaSchema = z
     open_to_world: z.boolean().default(false).describe("Allows an address that is everybody: 0.0.0.0/0 or ::/0."),
     insecure: z.boolean().default(false).describe("Allows the methods md5, password and trust."),
   })
-  .superRefine((rule, { addIssue }) => {
-    for (const { key, message } of hbaProblems(rule)) addIssue({ code: "custom", path: [key], message });
+  .superRefine((rule, context) => {
+    for (const { key, message } of hbaProblems(rule)) context.addIssue({ code: "custom", path: [key], message });
   })
   .describe("A line of pg_hba.conf.");
 

@@ -2,7 +2,6 @@ import { z } from "zod";
 import { DEFAULTS, type NameRule, SECRET_NAME } from "./defaults";
 
 /** Text without control characters: nothing that could end a line of a configuration file early. */
-// eslint-disable-next-line no-control-regex
 const ONE_LINE = /^[^\u0000-\u001f\u007f]*$/;
 
 /** One line of text that is not empty. */
@@ -24,9 +23,11 @@ export function named<T extends z.ZodType>({ pattern, rule }: NameRule, value: T
   return z.record(z.string().regex(pattern, `no good name: ${rule}`), value);
 }
 
+const SETTING_VALUE = "expected one line of text, a number, true or false";
+
 /** The value of a setting; false and true become off and on. */
-export const settingValue = z.union([z.string().regex(ONE_LINE), z.number(), z.boolean()], {
-  error: "expected one line of text, a number, true or false",
+export const settingValue = z.union([z.string().regex(ONE_LINE, SETTING_VALUE), z.number(), z.boolean()], {
+  error: SETTING_VALUE,
 });
 
 const secret = (description: string) => nameOf(SECRET_NAME, `Name of the stack secret with ${description}.`);

@@ -9,7 +9,7 @@ export interface Validated {
   readonly sound: RawInventory;
   readonly problems: Problem[];
   /** False when something at the path, below it or above it was left out: conclusions from it would be wrong. */
-  isWhole(path: Path): boolean;
+  readonly isWhole: (path: Path) => boolean;
 }
 
 type Issue = z.core.$ZodIssue;
@@ -17,12 +17,15 @@ type Issue = z.core.$ZodIssue;
 /**
  * Checks types, keys and ranges against the schema. Unsound parts are reported, cut out, and the rest is looked at
  * again, so that the checks which need sound data can still report their own problems in the same run.
+ * @param broken paths at which the file itself is already known to be wrong
  */
-export function validate(root: Located): Validated {
+export function validate(root: Located, broken: readonly string[] = []): Validated {
   const plain = toPlain(root) as Record<string, unknown>;
   const problems: Problem[] = [];
   const cut: Path[] = [];
-  const isWhole = (path: Path) => !cut.some((gone) => startsWith(gone, path) || startsWith(path, gone));
+  const isWhole = (path: Path) =>
+    !cut.some((gone) => startsWith(gone, path) || startsWith(path, gone)) &&
+    !broken.some((at) => `${at}.`.startsWith(`${formatPath(path)}.`));
   for (;;) {
     const result = inventorySchema.safeParse(plain);
     if (result.success) return { sound: result.data, problems, isWhole };
@@ -30,19 +33,23 @@ export function validate(root: Located): Validated {
     // An unknown key keeps the checks around it from running: those are done without it in the next round.
     const issues = unknown.length > 0 ? unknown : result.error.issues;
     problems.push(...issues.flatMap((issue) => describe(root, issue, cut)));
-    for (const issue of unknown) issue.keys.forEach((key) => remove(plain, [...issuePath(issue), key]));
-    if (unknown.length === 0) cut.push(...issues.map((issue) => cutOut(plain, issuePath(issue))));
+    for (const issue of unknown) issue.keys.forEach((key) => replace(plain, [...issuePath(issue), key], undefined));
+    for (const issue of unknown.length > 0 ? [] : issues) cut.push(cutOut(plain, issuePath(issue), cut));
   }
 }
 
+/** Stand in for required values that are not sound, so that the rest of the host or cluster can still be checked. */
+const STAND_INS: Readonly<Record<string, unknown>> = { version: 17, nodes: {}, id: 1, host: "-", address: "unknown" };
+
 /** Cuts an unsound value out of the plain inventory. @returns what was cut */
-function cutOut(plain: Record<string, unknown>, path: Path): Path {
+function cutOut(plain: Record<string, unknown>, path: Path, before: readonly Path[]): Path {
   const last = path.at(-1);
+  if (last === undefined) return path;
+  const isFirst = !before.some((gone) => gone.length === path.length && startsWith(gone, path));
+  if (isFirst && Object.hasOwn(STAND_INS, last)) return replace(plain, path, STAND_INS[last]);
+  if (valueAt(plain, path) !== undefined) return replace(plain, path, undefined);
   // What is required and missing takes the part that requires it along.
-  const gone = last !== undefined && valueAt(plain, path) === undefined ? path.slice(0, -1) : path;
-  if (gone.length > 0) remove(plain, gone);
-  else if (last !== undefined) plain[last] = {};
-  return gone.length > 0 ? gone : path;
+  return path.length > 1 ? replace(plain, path.slice(0, -1), undefined) : replace(plain, path, {});
 }
 
 const issuePath = (issue: Issue): Path => issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
@@ -63,6 +70,7 @@ function describe(root: Located, issue: Issue, cut: readonly Path[]): Problem[] 
 }
 
 function message(issue: Issue, node: Located | undefined): string {
+  if (issue.code === "custom") return issue.message;
   if (node === undefined) return `'${String(issue.path.at(-1))}' is missing`;
   if (issue.code === "invalid_key") return issue.issues[0]?.message ?? issue.message;
   if (issue.code === "invalid_type") return `expected ${expected(issue.expected)}, found ${found(node)}`;
@@ -123,8 +131,12 @@ function valueAt(plain: unknown, path: Path): unknown {
   return path.reduce<unknown>((at, part) => (at as Record<string | number, unknown> | undefined)?.[part], plain);
 }
 
-function remove(plain: unknown, path: Path): void {
+/** Sets a value, or removes it when there is no new one. @returns the path */
+function replace(plain: unknown, path: Path, value: unknown): Path {
   const parent = valueAt(plain, path.slice(0, -1)) as Record<string | number, unknown> | undefined;
   const last = path.at(-1);
-  if (parent !== undefined && last !== undefined) delete parent[last];
+  if (parent === undefined || last === undefined) return path;
+  if (value === undefined) Reflect.deleteProperty(parent, last);
+  else parent[last] = structuredClone(value);
+  return path;
 }

@@ -1,0 +1,170 @@
+import { C, type Case, type Edit, OPTION, RULE, runCases, SETTING, SSH } from "./configFixture";
+
+const WORLD = "lets everybody in; name the networks, or say 'open_to_world: true' beside it";
+const settings: Case[] = [
+  [
+    "managed setting",
+    [[SETTING, "port: 1234"]],
+    [`16: ${C}.settings.port: the program manages 'port' itself: set 'port' of the cluster`],
+  ],
+  [
+    "recovery target",
+    [[SETTING, "recovery_target_lsn: 0/0"]],
+    [
+      `16: ${C}.settings.recovery_target_lsn: the program manages 'recovery_target_lsn' itself: repmgr decides whom a node follows`,
+    ],
+  ],
+  [
+    "synchronous standbys",
+    [[SETTING, "synchronous_standby_names: n2"]],
+    [
+      `16: ${C}.settings.synchronous_standby_names: the program manages 'synchronous_standby_names' itself: comes with 'synchronous' in a later version`,
+    ],
+  ],
+  [
+    "too few senders",
+    [[SETTING, "max_wal_senders: 4"]],
+    [`16: ${C}.settings.max_wal_senders: this cluster needs at least 5, found 4`],
+  ],
+  [
+    "wal_level minimal",
+    [[SETTING, "wal_level: minimal"]],
+    [`16: ${C}.settings.wal_level: replication needs replica or logical, found minimal`],
+  ],
+  [
+    "managed option",
+    [[OPTION, "node_id: 7"]],
+    [`25: ${C}.repmgr.options.node_id: the program manages 'node_id' itself: it follows from the topology`],
+  ],
+  [
+    "unknown option",
+    [[OPTION, "reconect_attempts: 3"]],
+    [
+      `25: ${C}.repmgr.options.reconect_attempts: unknown repmgr option 'reconect_attempts'; did you mean 'reconnect_attempts'?`,
+    ],
+  ],
+  [
+    "option too small",
+    [[OPTION, "reconnect_attempts: 0"]],
+    [`25: ${C}.repmgr.options.reconnect_attempts: expected a whole number from 1, found 0`],
+  ],
+  [
+    "option not boolean",
+    [[OPTION, "monitoring_history: maybe"]],
+    [`25: ${C}.repmgr.options.monitoring_history: expected true or false, found maybe`],
+  ],
+  [
+    "option not a choice",
+    [[OPTION, "connection_check_type: pong"]],
+    [`25: ${C}.repmgr.options.connection_check_type: expected ping, connection, query, found pong`],
+  ],
+];
+
+const access: Case[] = [
+  [
+    "world among clients",
+    [["[192.0.2.0/24]", "[192.0.2.0/24, 0.0.0.0/0]"]],
+    [`17: ${C}.clients[1]: '0.0.0.0/0' ${WORLD}`],
+  ],
+  [
+    "no network",
+    [["[192.0.2.0/24]", "[192.0.2.0/33]"]],
+    [`17: ${C}.clients[0]: expected a network such as 192.0.2.0/24`],
+  ],
+  ["world in a rule", [[RULE, RULE.replace("192.0.2.0/24", "'::/0'")]], [`19: ${C}.hba[0].address: '::/0' ${WORLD}`]],
+  [
+    "world by name in a rule",
+    [[RULE, RULE.replace("192.0.2.0/24", "all")]],
+    [`19: ${C}.hba[0].address: 'all' ${WORLD}`],
+  ],
+  [
+    "trust",
+    [[RULE, RULE.replace("reject", "trust")]],
+    [`19: ${C}.hba[0].method: the method 'trust' is not safe; use scram-sha-256, or say 'insecure: true' beside it`],
+  ],
+  [
+    "md5",
+    [[RULE, RULE.replace("reject", "md5")]],
+    [`19: ${C}.hba[0].method: the method 'md5' is not safe; use scram-sha-256, or say 'insecure: true' beside it`],
+  ],
+  [
+    "peer over the network",
+    [[RULE, RULE.replace("reject", "peer")]],
+    [`19: ${C}.hba[0].method: peer works for 'type: local' only`],
+  ],
+  [
+    "rule without address",
+    [[RULE, RULE.replace("address: 192.0.2.0/24, ", "")]],
+    [`19: ${C}.hba[0].address: a rule of type host needs an address`],
+  ],
+  [
+    "rule with a comment in it",
+    [[RULE, RULE.replace("user: app", "user: 'app#'")]],
+    [`19: ${C}.hba[0].user: expected names separated by commas, without spaces or quotes: app#`],
+  ],
+  [
+    "unknown owner",
+    [["owner: app", "owner: apq"]],
+    [`23: ${C}.databases.app.owner: unknown role 'apq'; did you mean 'app'?`],
+  ],
+  [
+    "unknown hook target",
+    [["on: n1", "on: x"]],
+    [`28: ${C}.hooks.after_deploy[0].on: unknown hook target 'x'; known are control, n1, n2, n3`],
+  ],
+];
+
+const KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+const repository = (rest: string): Edit => [
+  SSH,
+  `${SSH}\n  repository: { name: r, uri: file:/r, suite: s, components: [main]${rest} }`,
+];
+const hosts: Case[] = [
+  [
+    "no user",
+    [[SSH, "ssh: { port: 22 }"]],
+    ["h1", "h2", "h3"].map(
+      (host, index) =>
+        `${index + 4}: hosts.${host}.ssh.user: no user to log in to '${host}' as: set it here or in defaults.ssh.user`,
+    ),
+  ],
+  [
+    "sudo password without its secret",
+    [["192.0.2.1 }", "192.0.2.1, ssh: { sudo: password } }"]],
+    ["4: hosts.h1.ssh.sudo: 'sudo: password' needs 'sudo_password_secret', the name of the stack secret with it"],
+  ],
+  [
+    "no sudo for a plain user",
+    [["192.0.2.1 }", "192.0.2.1, ssh: { sudo: none } }"]],
+    ["4: hosts.h1.ssh.sudo: 'sudo: none' needs the user root, and the user is 'admin'"],
+  ],
+  [
+    "unknown jump",
+    [["192.0.2.1 }", "192.0.2.1, ssh: { jump: h9 } }"]],
+    ["4: hosts.h1.ssh.jump: unknown host 'h9'; did you mean 'h1'?"],
+  ],
+  [
+    "circle of jumps",
+    [["192.0.2.1 }", "192.0.2.1, ssh: { jump: h1 } }"]],
+    ["4: hosts.h1.ssh.jump: the jumps of 'h1' go in a circle: h1 -> h1"],
+  ],
+  [
+    "repository without key",
+    [repository("")],
+    ["3: defaults.repository: a repository needs either 'key' or 'key_file', the public key it is signed with"],
+  ],
+  [
+    "repository key that is none",
+    [repository(", key: abc")],
+    [`3: defaults.repository.key: this is no ASCII-armoured public key: expected ${KEY}`],
+  ],
+  [
+    "repository key file missing",
+    [repository(", key_file: no.asc")],
+    ["3: defaults.repository.key_file: cannot read the key file no.asc"],
+  ],
+];
+
+describe("settings", () => runCases(settings));
+describe("access", () => runCases(access));
+describe("hosts", () => runCases(hosts));
