@@ -13,7 +13,8 @@ export interface Listener {
   readonly address: string;
   /** "postgres"; "" when the kernel does not say. */
   readonly process: string;
-  readonly pid: number;
+  /** Of every process that holds the socket. */
+  readonly pids: readonly number[];
 }
 
 /** A host as it is before anything is installed. */
@@ -110,8 +111,8 @@ export function parseHost(text: string): HostFacts {
 /** A line of "ss -H -ltnp". */
 function parseListener(line: string): Listener {
   const address = line.split(/\s+/)[3] ?? "";
-  const [, process = "", pid = "0"] = /users:\(\("([^"]*)",pid=(\d+)/.exec(line) ?? [];
-  return { address, process, pid: Number(pid) };
+  const process = /users:\(\("([^"]*)"/.exec(line)?.[1] ?? "";
+  return { address, process, pids: [...line.matchAll(/,pid=(\d+)/g)].map(([, pid]) => Number(pid)) };
 }
 
 /** The host's clock in milliseconds since 1970. The nonce keeps an older answer from being taken for this one. */

@@ -36,10 +36,10 @@ function systemProblems({ family }: PreflightInputs, { os, release }: HostFacts)
 }
 
 function portProblems({ port, dataDirectory }: PreflightInputs, { listeners, postmasterPid }: HostFacts): string[] {
-  const foreign = listeners.filter(({ pid }) => pid === 0 || pid !== postmasterPid);
+  const foreign = listeners.filter(({ pids }) => !pids.includes(postmasterPid));
   const [first] = foreign;
   if (first === undefined) return [];
-  const who = first.process === "" ? "a process the kernel does not name" : `"${first.process}" (pid ${first.pid})`;
+  const who = first.process === "" ? "a process the kernel does not name" : `"${first.process}" (pid ${first.pids[0]})`;
   return [
     `port ${port} is taken by ${who} on ${foreign.map(({ address }) => address).join(", ")}, and not by the PostgreSQL of ` +
       `${dataDirectory}. Stop it or choose another port; to look: sudo ss -ltnp "sport = :${port}"`,

@@ -1,0 +1,128 @@
+import { CREATE_CLUSTER_FILE, repositoryFiles } from "../../facts/aptFiles";
+import { packagesProbe, parsePackages } from "../../facts/packages";
+import { type PgPackagesFacts, type PgPackagesInputs, pgPackagesKind } from "../../providers/pgPackages";
+import { file, outline, parsed, recorded, scripts } from "./kindFixture";
+
+const repository = {
+  name: "pgdg",
+  uri: "https://apt.example/pg",
+  suite: "trixie-pgdg",
+  components: ["main"],
+  key: "KEY",
+};
+const packages = ["postgresql-17", "postgresql-17-repmgr"];
+const want: PgPackagesInputs = {
+  kind: "PgPackages",
+  reach: {},
+  host: "pg3",
+  family: "debian",
+  version: 17,
+  repository,
+  packages,
+  createMainCluster: false,
+};
+const { repository: _, ...withoutRepository } = want;
+const files = repositoryFiles(repository);
+const converged: PgPackagesFacts = {
+  packages: parsed(packagesProbe(packages), recorded("packages-installed")),
+  key: file(files.key.content),
+  source: file(files.source.content),
+  createCluster: file(CREATE_CLUSTER_FILE.content),
+};
+const bare: PgPackagesFacts = {
+  packages: parsePackages(packages, ""),
+  key: undefined,
+  source: undefined,
+  createCluster: undefined,
+};
+
+test("a real host with everything in place needs nothing and shows what was asked for", () => {
+  expect(pgPackagesKind.plan(want, converged)).toEqual([]);
+  const { inputs, outputs } = pgPackagesKind.project(want, converged);
+  expect(inputs).toEqual(want);
+  expect(outputs.versions).toEqual({ "postgresql-17": "17.12-0+deb13u1", "postgresql-17-repmgr": "5.5.0+debpgdg-1" });
+});
+
+test("the ban on a cluster of the distribution's own is written before anything is installed", () => {
+  expect(outline(pgPackagesKind.plan(want, bare))).toEqual([
+    `putFile ${CREATE_CLUSTER_FILE.path}`,
+    "putFile /etc/apt/keyrings/repmgr-pulumi-pgdg.asc",
+    "putFile /etc/apt/sources.list.d/repmgr-pulumi-pgdg.sources",
+    "run",
+  ]);
+  expect(pgPackagesKind.isAbsent(bare)).toBe(true);
+});
+
+test("what is installed is never installed again, so never upgraded", () => {
+  const half = { ...converged, packages: parsePackages(packages, "package installed postgresql-17 17.2-1") };
+  const script = scripts(pgPackagesKind.plan(want, half));
+  expect(script).toContain("install 'postgresql-17-repmgr'");
+  expect(script).not.toContain("'postgresql-17'");
+  expect(pgPackagesKind.project(want, half).inputs.packages).toEqual(["postgresql-17"]);
+});
+
+test("the package lists are asked for anew only when apt does not know the package", () => {
+  const policy =
+    "postgresql-17:\n  Installed: (none)\n  Candidate: 17.2-1\npostgresql-17-repmgr:\n  Candidate: 5.5.0\n";
+  const plan = (text: string): string =>
+    scripts(pgPackagesKind.plan(withoutRepository, { ...converged, packages: parsePackages(packages, text) }));
+  expect(plan(policy)).not.toMatch(/^apt update$/m);
+  expect(plan(policy.replace("5.5.0", "(none)"))).toMatch(/^apt update$/m);
+});
+
+test.each(["half-configured", "unpacked", "half-installed"])(
+  "dpkg cut at %s is let finish, not installed over",
+  (status) => {
+    const text = `interrupted\npackage ${status} postgresql-17 17.2-1\npackage installed postgresql-17-repmgr 5.5.0\n`;
+    const actions = pgPackagesKind.plan(want, { ...converged, packages: parsePackages(packages, text) });
+    expect(actions.map(({ why }) => why)).toEqual([
+      "an installation was cut in the middle, postgresql-17 half installed: let dpkg finish it",
+    ]);
+    expect(scripts(actions)).toContain("--configure -a");
+  },
+);
+
+test("apt's answer about several packages keeps them apart", () => {
+  const names = ["postgresql-17", "postgresql-server-dev-17", "firewalld", "postgresql-16"];
+  const found = parsed(packagesProbe(names), recorded("packages-mixed"));
+  expect(found.packages.map(({ state }) => state)).toEqual(["installed", "absent", "installed", "absent"]);
+  expect(found.candidates).toEqual({ "postgresql-17": "17.12-0+deb13u1", firewalld: "2.3.1-1+deb13u1" });
+});
+
+test.each([
+  ["another address", files.source.content.replace("apt.example", "other.example"), "uri"],
+  ["another suite", files.source.content.replace("trixie-pgdg", "sid-pgdg"), "suite"],
+  ["other components", files.source.content.replace("main", "main 17"), "components"],
+  ["switched off", `${files.source.content}Enabled: no\n`, "uri"],
+])("a source file with %s shows, and is written again", (_, content, key) => {
+  const have = { ...converged, source: file(content) };
+  const shown: Record<string, unknown> = { ...pgPackagesKind.project(want, have).inputs.repository };
+  const differing = Object.keys(repository).filter(
+    (k) => JSON.stringify(shown[k]) !== JSON.stringify(repository[k as "uri"]),
+  );
+  expect(differing).toEqual([key]);
+  expect(outline(pgPackagesKind.plan(want, have))).toEqual([`putFile ${files.source.path}`]);
+});
+
+test("a replaced key and a removed ban show, too", () => {
+  const have = { ...converged, key: file("OTHER\n"), createCluster: undefined };
+  const { inputs } = pgPackagesKind.project(want, have);
+  expect([inputs.repository?.key, inputs.createMainCluster]).toEqual(["OTHER\n", true]);
+  expect(outline(pgPackagesKind.plan(want, have))).toEqual([
+    `putFile ${CREATE_CLUSTER_FILE.path}`,
+    `putFile ${files.key.path}`,
+  ]);
+});
+
+test("delete takes our files and no package, and nothing the second time", () => {
+  const script = scripts(pgPackagesKind.planDelete(converged, want));
+  expect(script.split(" ").slice(2)).toEqual(
+    [CREATE_CLUSTER_FILE, files.source, files.key].map(({ path }) => `'${path}'`),
+  );
+  expect(pgPackagesKind.planDelete({ ...bare, packages: converged.packages }, want)).toEqual([]);
+});
+
+test("a repository's name that is no file name is refused", () => {
+  expect(pgPackagesKind.validate({ ...want, repository: { ...repository, name: "../x" } })).toHaveLength(1);
+  expect(pgPackagesKind.validate({ ...want, packages: ["-o x"] })).toHaveLength(1);
+});

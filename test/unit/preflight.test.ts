@@ -1,0 +1,155 @@
+import { hostProbe, type HostFacts, parseHost } from "../../facts/host";
+import type { Probe } from "../../facts/probe";
+import type { Ctx } from "../../providers/kind";
+import { preflightKind, type PreflightInputs } from "../../providers/preflight";
+import { connection, parsed, recorded } from "./kindFixture";
+
+const repository = { name: "lab", uri: "file:/srv/repository", suite: "trixie", components: ["main"], key: "KEY" };
+const inputs: PreflightInputs = {
+  kind: "Preflight",
+  reach: Object.fromEntries(["pg1", "pg2", "pg3"].map((name) => [name, connection(name)])),
+  cluster: "main",
+  port: 5432,
+  version: 17,
+  family: "debian",
+  dataDirectory: "/var/lib/postgresql/17/main",
+  packages: ["postgresql-17", "postgresql-17-repmgr"],
+  nodes: [1, 2, 3].map((n) => ({ node: `n${n}`, host: `pg${n}`, address: `198.18.0.1${n}`, isWitness: n === 3 })),
+};
+
+const fresh: HostFacts = { ...parseHost(recorded("host")), unreachable: {} };
+const running = parseHost(recorded("host-running"));
+
+interface Answers {
+  readonly host?: HostFacts;
+  readonly failure?: string;
+  readonly conf?: string;
+  readonly skewMs?: number;
+  readonly packages?: string;
+  readonly repository?: string;
+}
+
+/** Answers as hosts would, each probe's own parser included wherever text is given. */
+function world(answers: Record<string, Answers>): Ctx {
+  const installed = recorded("packages-installed");
+  return {
+    ask<T>(name: string, probe: Probe<T>): Promise<T> {
+      const a = answers[name] ?? {};
+      if (a.failure !== undefined) return Promise.reject(new Error(a.failure));
+      const text = (stdout: string, code = 0): Promise<T> => Promise.resolve(parsed(probe, stdout, code));
+      if (probe.key.startsWith("host ")) return Promise.resolve((a.host ?? fresh) as T);
+      if (probe.key.startsWith("clock ")) return text(`${Date.now() + (a.skewMs ?? 0)}\n`);
+      if (probe.key.startsWith("packages ")) return text(a.packages ?? installed);
+      if (probe.key.startsWith("repository ")) return text(a.repository ?? "");
+      return a.conf === undefined ? text("", 44) : text(`postgres:postgres 0600 1.0\n${a.conf}`);
+    },
+  };
+}
+
+const problems = (answers: Record<string, Answers>, over: Partial<PreflightInputs> = {}): Promise<string[]> =>
+  preflightKind.preflight?.(world(answers), { ...inputs, ...over }) ?? Promise.reject(new Error("no preflight"));
+
+test("fresh hosts, and hosts that run this very cluster, are fine", async () => {
+  expect(await problems({})).toEqual([]);
+  const there = { host: running, conf: "cluster_name = 'main'\n" };
+  expect(
+    await problems({ pg1: there, pg2: there, pg3: { host: { ...running, systemIdentifier: "1" }, conf: there.conf } }),
+  ).toEqual([]);
+});
+
+test("a host that cannot be asked hides no other's problem, and is not blamed twice", async () => {
+  const found = await problems({
+    pg1: { failure: "pg1 (admin@198.18.0.11:22): the host key is unknown; type: ssh-keyscan 198.18.0.11" },
+    pg2: { host: { ...fresh, freeBytes: 1e9, unreachable: { "198.18.0.11": "No route to host" } } },
+    pg3: { failure: "pg3: sudo wants a password" },
+  });
+  expect(found.map((p) => p.slice(0, 60))).toEqual([
+    expect.stringContaining("cluster main: pg1 (admin@198.18.0.11:22): the host key"),
+    expect.stringContaining("pg2: cluster main: 0.9 GiB are free"),
+    "cluster main: pg3: sudo wants a password",
+  ]);
+});
+
+test.each<[string, Answers, RegExp]>([
+  [
+    "another system",
+    { host: { ...fresh, os: "Fedora 41", release: "fedora 41" } },
+    /runs Fedora 41.*debian 12, debian 13/,
+  ],
+  [
+    "another process on the port",
+    { host: { ...running, postmasterPid: 0, data: "absent" } },
+    /port 5432 is taken by "postgres" \(pid 5365\) on 0\.0\.0\.0:5432/,
+  ],
+  ["files that are no data", { host: { ...fresh, data: "foreign" } }, /holds files, but no data of PostgreSQL/],
+  ["a mount point", { host: { ...fresh, data: "empty", isMountPoint: true } }, /is a mount point itself.*main\/data/],
+  [
+    "data of another version",
+    { host: { ...running, dataVersion: "15" }, conf: "cluster_name='main'" },
+    /data of PostgreSQL 15, wanted 17/,
+  ],
+  ["data of another cluster", { host: running, conf: "cluster_name='crm'" }, /of the cluster "crm", wanted "main"/],
+  ["data of no cluster", { host: running, conf: "port = 5432" }, /that name no cluster.*tee -a/],
+  ["data without a configuration", { host: running }, /that name no cluster/],
+  ["a full disk", { host: { ...fresh, freeBytes: 2 ** 30 } }, /1\.0 GiB are free.*at least 2\.0 GiB/],
+  ["a clock ahead", { skewMs: 5_000 }, /[45]\.\d s ahead of/],
+  ["a clock behind", { skewMs: -60_000 }, /(60\.0|59\.9) s behind/],
+  [
+    "a peer it cannot reach",
+    { host: { ...fresh, unreachable: { "198.18.0.12": "No route to host" } } },
+    /cannot reach n2 at 198\.18\.0\.12: No route/,
+  ],
+  [
+    "no such package",
+    { packages: "" },
+    /postgresql-17, postgresql-17-repmgr .* cannot be had from the host's own package sources/,
+  ],
+])("%s is one problem that names host and cluster", async (_, answers, message) => {
+  const found = await problems({ pg1: answers });
+  expect(found).toHaveLength(1);
+  expect(found[0]).toMatch(/^pg1: cluster main: /);
+  expect(found[0]).toMatch(message);
+});
+
+test("full disks and small clock differences do not matter where they do no harm", async () => {
+  const full = { ...running, freeBytes: 0 };
+  expect(await problems({ pg1: { host: full, conf: "cluster_name = main", skewMs: 1_500 } })).toEqual([]);
+});
+
+test("two different databases under one cluster are reported once; the witness has one of its own", async () => {
+  const conf = "cluster_name = 'main'";
+  const found = await problems({
+    pg1: { host: running, conf },
+    pg2: { host: { ...running, systemIdentifier: "42" }, conf },
+    pg3: { host: { ...running, systemIdentifier: "43" }, conf },
+  });
+  expect(found).toEqual([expect.stringMatching(/system identifiers pg1: 7711467505050316867, pg2: 42\)/)]);
+});
+
+test.each([
+  ["offers it", "postgresql-17:\n  Candidate: 17.2\npostgresql-17-repmgr:\n  Candidate: 5.5\n", 0],
+  ["does not offer it", "postgresql-17:\n  Candidate: (none)\n", 1],
+  ["cannot be used", "problem=E: the repository is not signed\nproblem=\n", 1],
+  ["fails without a word", "problem=\n", 1],
+])("a repository that %s", async (_, said, count) => {
+  const nodes = inputs.nodes.map((node) => ({ ...node, repository }));
+  const found = await problems({ pg1: { packages: "", repository: said } }, { nodes });
+  expect(found).toHaveLength(count);
+});
+
+test("read shows the inputs as they are, with what the hosts are made of", async () => {
+  const have = await preflightKind.observe(world({}), inputs);
+  const { inputs: shown, outputs } = preflightKind.project(inputs, have);
+  expect(shown).toEqual(inputs);
+  expect(outputs.hosts.pg2).toEqual({ os: "Debian GNU/Linux 13 (trixie)", cores: 2, memoryMb: 24105 });
+});
+
+test("a real host's answer, cut short, is no answer", () => {
+  const probe = hostProbe({ dataDirectory: "/x", port: 1, peers: [] });
+  expect(parseHost(recorded("host")).unreachable).toEqual({
+    "198.18.0.12": "No route to host",
+    "198.18.0.99": "no answer within 2 s",
+  });
+  expect(() => parsed(probe, recorded("host").replace(/data=.*/, ""))).toThrow(/no word on data/);
+  expect(() => parsed(probe, recorded("host"), 127)).toThrow(/127/);
+});
