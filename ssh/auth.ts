@@ -48,8 +48,9 @@ export class Credentials {
   }
 
   private async keyFileLogin(host: HostConnection, path: string): Promise<Login[]> {
-    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-      const message = `${where(host)}: the key file ${path} cannot be read (${error.code}). Look with \`ls -l ${path}\`.`;
+    const text = await readFile(path, "utf8").catch((error: unknown) => {
+      const { code } = error as NodeJS.ErrnoException;
+      const message = `${where(host)}: the key file ${path} cannot be read (${code}). Look with \`ls -l ${path}\`.`;
       throw new Unreachable(host, "auth", message);
     });
     const isLocked = host.passphraseSecret === undefined && isEncrypted(await parse(text));
@@ -75,8 +76,8 @@ export class Credentials {
 
 async function parse(text: string, passphrase?: string): Promise<ParsedKey | Error> {
   const { utils } = await import("ssh2");
-  const parsed: ParsedKey | ParsedKey[] | Error = utils.parseKey(text, passphrase);
-  const key = Array.isArray(parsed) ? parsed[0] : parsed;
+  // OpenSSH's own format comes as an array of one, which the types do not know.
+  const [key] = [utils.parseKey(text, passphrase)].flat() as (ParsedKey | Error | undefined)[];
   if (key === undefined) return new Error("it holds no key");
   if (key instanceof Error || key.isPrivateKey()) return key;
   return new Error("it is a public key, the private one is wanted");

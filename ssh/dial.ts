@@ -119,8 +119,7 @@ async function handshake<Stream extends Duplex>(
   const attempts = new LoginAttempts(logins);
   let refusal: Unreachable | undefined;
   const connecting = ssh.connect({
-    // Any stream will do; the types of ssh2 say Readable, which is no stream to write to.
-    sock: stream as Duplex,
+    sock: stream,
     username: host.user,
     readyTimeout: limits.handshakeMs,
     algorithms: { serverHostKey: offeredAlgorithms(known) },

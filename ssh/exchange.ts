@@ -27,6 +27,8 @@ export class Exchange {
   private readonly stderr: FramedOutput;
   private readonly startedAt = Date.now();
   private ended: Ended | undefined;
+  private hasAllOutput = false;
+  private finish: (lostBecause: string | undefined) => void = () => undefined;
 
   constructor(
     private readonly host: HostConnection,
@@ -40,10 +42,9 @@ export class Exchange {
 
   /**
    * Sends the script and waits for its end.
-   * @param lostBecause what is known of the connection when the channel closes without an exit status
    * @throws DeadlineExceeded, SudoRefused, Unreachable (lost: the outcome is unknown)
    */
-  over(channel: ClientChannel, lostBecause: () => string): Promise<RunResult> {
+  over(channel: ClientChannel): Promise<RunResult> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         reject(this.deadlineError());
@@ -54,17 +55,20 @@ export class Exchange {
       channel.on("error", () => undefined);
       channel.stderr.on("data", (chunk: Buffer) => this.onStderr(chunk, channel));
       channel.on("data", (chunk: Buffer) => this.onStdout(chunk, channel));
-      channel.on("close", () => {
+      this.finish = (lostBecause) => {
         clearTimeout(timer);
-        try {
-          resolve(this.result(lostBecause));
-        } catch (error) {
-          reject(error);
-        }
-      });
+        this.result(lostBecause).then(resolve, reject);
+      };
+      channel.on("end", () => (this.hasAllOutput = true));
+      channel.on("close", () => this.finish(undefined));
       if (this.password === undefined) channel.end(this.remote.input);
       else channel.write(`${this.password}\n`);
     });
+  }
+
+  /** The connection is gone; what has not arrived by now never will. */
+  abandon(because: string): void {
+    this.finish(because);
   }
 
   /** With a password only it is sent first: the rest must not become the next guess if sudo refuses it. */
@@ -81,14 +85,16 @@ export class Exchange {
     if (isGuessing && isPasswordRefused(this.stderr.noise)) channel.end();
   }
 
-  private result(lostBecause: () => string): RunResult {
-    if (this.ended === undefined) throw this.lostError(lostBecause());
+  // async, so that what it throws becomes a rejection; it waits for nothing.
+  private async result(lostBecause: string | undefined): Promise<RunResult> {
+    const isCut = lostBecause !== undefined && !this.hasAllOutput;
+    if (this.ended === undefined || isCut) throw this.lostError(lostBecause ?? "the session was closed");
     const { code, signal } = this.ended;
     if (wasStopped(this.ended) && Date.now() - this.startedAt >= this.request.deadlineMs) throw this.deadlineError();
     if (!this.stdout.hasBegun) {
       throw startError(this.host, this.request.what, { code, stdout: this.stdout.noise, stderr: this.stderr.noise });
     }
-    const signalNumber = constants.signals[signal as NodeJS.Signals] ?? 0;
+    const signalNumber = signal === undefined ? 0 : constants.signals[signal as NodeJS.Signals];
     return { code: code ?? 128 + signalNumber, stdout: this.stdout.text, stderr: this.stderr.text };
   }
 

@@ -80,8 +80,8 @@ export async function knownKeys(host: HostConnection): Promise<KnownKeys> {
     const keys = host.hostKeys.map((line) => parseKey(...(line.trim().split(/\s+/) as [string?, string?])));
     return { accepted: keys.filter((key) => key !== undefined), revoked: [], source: "the inventory" };
   }
-  const text = await readFile(host.knownHostsFile, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
+  const text = await readFile(host.knownHostsFile, "utf8").catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
     throw error;
   });
   const source = host.knownHostsFile;

@@ -3,23 +3,23 @@ import type { ClientChannel } from "ssh2";
 import type { Dialled } from "./dial";
 import { Unreachable, sshCommand, where } from "./errors";
 import { Exchange } from "./exchange";
+import { Keepalive, type KeepaliveLimits } from "./keepalive";
 import type { RemoteRun } from "./remoteCommand";
 import { Sessions } from "./sessions";
 import type { HostConnection, RunRequest, RunResult } from "./types";
 
 /** Times and counts of an open connection; milliseconds. */
-export interface LinkLimits {
+export interface LinkLimits extends KeepaliveLimits {
   /** Sessions open at once; sshd allows 10 on a connection by default, and others may use some. */
   readonly sessions: number;
-  /** Between two questions whether the host is still there. */
-  readonly keepaliveMs: number;
-  /** Unanswered questions before the host counts as gone. */
-  readonly keepaliveCount: number;
   /** For a session to be opened, and how long a server that refuses even a single one is asked again. */
   readonly openMs: number;
 }
 
 const GOODBYE_MS = 500;
+/** A session that has ended here may not have ended on the server yet: so long a refusal may be due to that. */
+const LINGER_MS = 100;
+const FIRST_PAUSE_MS = 4;
 
 /** The connection ended before the run was sent, so it may safely go over another one. */
 export class NotStarted extends Error {}
@@ -33,11 +33,9 @@ export interface Wakeable {
 /** One open connection to a host, shared by all runs on it. While nothing runs it does not keep the process alive. */
 export class Link implements Wakeable {
   private readonly sessions: Sessions;
-  private readonly keepalive: NodeJS.Timeout;
+  private readonly keepalive: Keepalive;
   private readonly onceClosed = new Set<() => void>();
   private uses = 0;
-  private unanswered = 0;
-  private heardAt = Date.now();
   private closedBecause: string | undefined;
   private lastError: string | undefined;
 
@@ -49,8 +47,11 @@ export class Link implements Wakeable {
     private readonly onClosed: () => void,
   ) {
     this.sessions = new Sessions(limits.sessions);
-    // Not ssh2's own keepalive: its timer would keep the process alive.
-    this.keepalive = setInterval(() => this.checkAlive(), limits.keepaliveMs).unref();
+    this.keepalive = new Keepalive(
+      (answered) => this.ask(answered),
+      limits,
+      (because) => this.dead(because),
+    );
     dialled.client.on("error", (error) => (this.lastError = error.message));
     dialled.client.on("close", () => this.closed("the host closed it"));
     below.unref();
@@ -74,10 +75,13 @@ export class Link implements Wakeable {
     try {
       await this.confirmAlive();
       const channel = await this.openSession(remote.command);
+      const exchange = new Exchange(this.host, request, remote, password);
+      const onClosed = () => exchange.abandon(this.closedBecause ?? "closed");
+      this.onceClosed.add(onClosed);
       try {
-        const exchange = new Exchange(this.host, request, remote, password);
-        return await exchange.over(channel, () => this.closedBecause ?? this.lastError ?? "the session was closed");
+        return await exchange.over(channel);
       } finally {
+        this.onceClosed.delete(onClosed);
         this.sessions.release();
       }
     } finally {
@@ -92,7 +96,10 @@ export class Link implements Wakeable {
         const message = `${where(to)}: cannot be dialled through ${where(this.host)}: ${error.message}. Try \`${sshCommand(this.host, `nc -vz ${to.address} ${to.port}`)}\`.`;
         reject(new Unreachable(to, "dial", message));
       };
-      if (!this.isOpen) return fail(new Error(this.closedBecause));
+      if (!this.isOpen) {
+        fail(new Error(this.closedBecause));
+        return;
+      }
       this.dialled.client.forwardOut("127.0.0.1", 0, to.address, to.port, (error, stream) =>
         error ? fail(error) : resolve(stream),
       );
@@ -112,56 +119,37 @@ export class Link implements Wakeable {
       });
       this.dialled.ssh.dispose();
     });
-    this.dialled.client.destroy();
+    this.dialled.stream.destroy();
   }
 
   private closed(because: string): void {
     if (this.closedBecause !== undefined) return;
     this.closedBecause = this.lastError ?? because;
-    clearInterval(this.keepalive);
+    this.keepalive.stop();
     this.sessions.end(new NotStarted(this.closedBecause));
     for (const tell of [...this.onceClosed]) tell();
     this.onClosed();
   }
 
   /** Any answer will do, and a server must answer this request whatever it thinks of it (RFC 4254, 4). */
-  private ping(answered: () => void): void {
-    this.dialled.client.unforwardIn("localhost", 0, () => {
-      this.unanswered = 0;
-      this.heardAt = Date.now();
-      answered();
-    });
+  private ask(answered: () => void): void {
+    try {
+      this.dialled.client.unforwardIn("localhost", 0, answered);
+    } catch (error) {
+      this.closed(String(error));
+    }
   }
 
-  private checkAlive(): void {
-    if (!this.isOpen) return;
-    if (++this.unanswered > this.limits.keepaliveCount) {
-      this.lastError = `the host has not answered for ${this.limits.keepaliveCount * this.limits.keepaliveMs} ms`;
-      this.closed(this.lastError);
-      this.dialled.client.destroy();
-      return;
-    }
-    this.ping(() => undefined);
+  private dead(because: string): void {
+    this.closed(because);
+    this.dialled.stream.destroy();
   }
 
   /** A host that was powered off while nothing ran would otherwise be noticed only after the script was sent. */
   private async confirmAlive(): Promise<void> {
-    if (!this.isOpen) throw new NotStarted(this.closedBecause);
-    if (this.sessions.running > 0 || Date.now() - this.heardAt < this.limits.keepaliveMs / 2) return;
-    const isAlive = await new Promise<boolean>((resolve) => {
-      const settle = (answer: boolean) => () => {
-        clearTimeout(timer);
-        this.onceClosed.delete(onClosed);
-        resolve(answer);
-      };
-      const onClosed = settle(false);
-      const timer = setTimeout(onClosed, this.limits.keepaliveMs);
-      this.onceClosed.add(onClosed);
-      this.ping(settle(true));
-    });
-    if (isAlive && this.isOpen) return;
-    this.closed("the host did not answer");
-    this.dialled.client.destroy();
+    if (this.sessions.running > 0 && this.isOpen) return;
+    if (await this.keepalive.confirm()) return;
+    this.dead("the host did not answer");
     throw new NotStarted(this.closedBecause);
   }
 
@@ -170,20 +158,24 @@ export class Link implements Wakeable {
    * @throws NotStarted, Unreachable; no session is held then
    */
   private async openSession(command: string): Promise<ClientChannel> {
-    const giveUpAt = Date.now() + this.limits.openMs;
     await this.sessions.take();
-    for (let pauseMs = 10; ; pauseMs *= 2) {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
       try {
         return await this.exec(command);
       } catch (error) {
         const isAlone = this.sessions.running === 1;
-        if (isRefusal(error)) this.sessions.shrink();
-        this.sessions.release();
-        if (!isRefusal(error)) throw error;
-        if (isAlone && Date.now() > giveUpAt) throw this.refusedError(error);
-        // Alone: a session that has ended here may not have ended there yet.
-        if (isAlone) await new Promise((resolve) => setTimeout(resolve, pauseMs));
-        await this.sessions.take(true);
+        const isPatient = pauseMs <= (isAlone ? this.limits.openMs : LINGER_MS);
+        if (!isRefusal(error) || (isAlone && !isPatient)) {
+          this.sessions.release();
+          throw isRefusal(error) ? this.refusedError(error) : error;
+        }
+        if (isPatient && (isAlone || this.sessions.sinceReleaseMs < LINGER_MS)) {
+          await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        } else {
+          this.sessions.refused();
+          await this.sessions.take(true);
+          pauseMs = FIRST_PAUSE_MS / 2;
+        }
       }
     }
   }
@@ -200,12 +192,19 @@ export class Link implements Wakeable {
         this.onceClosed.delete(onClosed);
         how();
       };
-      if (!this.isOpen) return onClosed();
+      if (!this.isOpen) {
+        onClosed();
+        return;
+      }
       this.onceClosed.add(onClosed);
-      this.dialled.client.exec(command, (error, channel) => {
-        if (!error) return settle(() => resolve(channel));
-        settle(() => reject(isRefusal(error) || !this.isOpen ? error : this.refusedError(error)));
-      });
+      try {
+        this.dialled.client.exec(command, (error, channel) => {
+          if (error) settle(() => reject(isRefusal(error) ? error : this.refusedError(error)));
+          else settle(() => resolve(channel));
+        });
+      } catch (error) {
+        this.closed(String(error));
+      }
     });
   }
 

@@ -2,6 +2,7 @@
 export class Sessions {
   private open = 0;
   private readonly waiting: { go: () => void; giveUp: (error: Error) => void }[] = [];
+  private endedAt = -Infinity;
   private ended: Error | undefined;
 
   constructor(private limit: number) {}
@@ -9,6 +10,11 @@ export class Sessions {
   /** Sessions open now. */
   get running(): number {
     return this.open;
+  }
+
+  /** How long ago a session last ended; milliseconds. */
+  get sinceReleaseMs(): number {
+    return Date.now() - this.endedAt;
   }
 
   /** Waits for a session to be free; `first` puts the caller before all who wait. @throws the error given to end() */
@@ -21,18 +27,24 @@ export class Sessions {
     await new Promise<void>((go, giveUp) => this.waiting[first ? "unshift" : "push"]({ go, giveUp }));
   }
 
-  /** Gives a session back; it goes to the first who waits. */
+  /** Gives back a session that has ended. */
   release(): void {
+    this.endedAt = Date.now();
+    this.giveBack();
+  }
+
+  /** Gives back a session that the server refused: no more than the others are ever opened at once again. */
+  refused(): void {
+    this.limit = Math.max(1, Math.min(this.limit, this.open - 1));
+    this.giveBack();
+  }
+
+  private giveBack(): void {
     this.open--;
     while (this.open < this.limit && this.waiting.length > 0) {
       this.open++;
       this.waiting.shift()?.go();
     }
-  }
-
-  /** The server refused the caller's session: no more than the others are ever opened at once again. */
-  shrink(): void {
-    this.limit = Math.max(1, Math.min(this.limit, this.open - 1));
   }
 
   /** No session will ever be free again. */

@@ -5,7 +5,7 @@ import { utils } from "ssh2";
 import { HostKeyChanged, HostKeyUnknown, Unreachable } from "../../ssh/errors";
 import { SshPool, type SshEvent, type SshLimits } from "../../ssh/pool";
 import type { HostConnection } from "../../ssh/types";
-import { newKey, SshServer, type SshServerOptions } from "../support/sshServer";
+import { failureOf, newKey, SshServer, type SshServerOptions } from "../support/sshServer";
 
 const servers: SshServer[] = [];
 const pools: SshPool[] = [];
@@ -56,9 +56,23 @@ describe("connections", () => {
     expect([server.connections, server.mostSessions]).toEqual([1, maxSessions]);
   });
 
+  it("a server that is slow to end sessions does not make us forget how many it allows", async () => {
+    const server = await serve({ maxSessions: 2, lingerMs: 15 });
+    const pool = newPool();
+    await Promise.all(Array.from({ length: 12 }, () => echo(pool, server.host())));
+    const meet = (mine: string, other: string) =>
+      echo(
+        pool,
+        server.host(),
+        `cd ${server.scratch}; : > ${mine}; until [ -e ${other} ]; do sleep 0.01; done; echo met`,
+      );
+    const met = await Promise.all([meet("x", "y"), meet("y", "x")]);
+    expect(met.map((result) => result.stdout)).toEqual(["met\n", "met\n"]);
+  });
+
   it("a server that allows no session at all is an error, in time", async () => {
     const server = await serve({ maxSessions: 0 });
-    const error = await echo(newPool({ openMs: 100 }), server.host()).catch((e) => e);
+    const error = await failureOf(echo(newPool({ openMs: 100 }), server.host()));
     expect(error).toMatchObject({ reason: "refused", message: expect.stringContaining("MaxSessions") });
   });
 
@@ -90,7 +104,7 @@ describe("connections", () => {
   it("close() ends them, and runs that go on end with an error", async () => {
     const server = await serve();
     const pool = newPool();
-    const running = echo(pool, server.host(), "echo began; sleep 60").catch((e) => e);
+    const running = failureOf(echo(pool, server.host(), "echo began; sleep 60"));
     while (server.commands.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await pool.close();
     expect(await running).toMatchObject({ reason: "lost", message: expect.stringContaining("closed on this side") });
@@ -101,8 +115,8 @@ describe("a connection lost in the middle of a run", () => {
   it("is an error that says the outcome is unknown; nothing is sent twice", async () => {
     const server = await serve({ dropAfterBytes: 100_000 });
     const log = join(server.scratch, "log");
-    const error = await echo(newPool(), server.host(), `echo x >> ${log}; head -c 9000000 /dev/zero; sleep 5`).catch(
-      (e) => e,
+    const error = await failureOf(
+      echo(newPool(), server.host(), `echo x >> ${log}; head -c 9000000 /dev/zero; sleep 5`),
     );
     expect(error).toBeInstanceOf(Unreachable);
     expect(error).toMatchObject({ host: "n1", reason: "lost" });
@@ -127,7 +141,7 @@ describe("a host that cannot be dialled", () => {
     const gone = await SshServer.start();
     await gone.close();
     const host = server.host({ port: gone.port });
-    const error = await echo(newPool(), host).catch((e) => e);
+    const error = await failureOf(echo(newPool(), host));
     expect(error).toMatchObject({ name: "Unreachable", reason: "dial", host: "n1" });
     expect(error.message).toContain(`nc -vz 127.0.0.1 ${host.port}`);
   });
@@ -154,7 +168,7 @@ describe("a host that cannot be dialled", () => {
 describe("host keys", () => {
   it("an unknown one is refused before the login is tried", async () => {
     const server = await serve();
-    const error = await echo(newPool(), server.host({ hostKeys: [] })).catch((e) => e);
+    const error = await failureOf(echo(newPool(), server.host({ hostKeys: [] })));
     expect(error).toBeInstanceOf(HostKeyUnknown);
     expect(server.connections).toBe(1);
     expect(server.logins).toBe(0);
@@ -162,7 +176,7 @@ describe("host keys", () => {
 
   it("a changed one is refused, with both fingerprints", async () => {
     const server = await serve();
-    const error = await echo(newPool(), server.host({ hostKeys: [newKey().public] })).catch((e) => e);
+    const error = await failureOf(echo(newPool(), server.host({ hostKeys: [newKey().public] })));
     expect(error).toBeInstanceOf(HostKeyChanged);
     expect(error.expected).toHaveLength(1);
     expect(error.expected).not.toContain(error.seen);
@@ -183,7 +197,7 @@ describe("host keys", () => {
 describe("logins", () => {
   it("a refused one is not tried again and says what was tried and what the server accepts", async () => {
     const server = await serve({ refuseAuth: true });
-    const error = await echo(newPool(), server.host()).catch((e) => e);
+    const error = await failureOf(echo(newPool(), server.host()));
     expect(error).toMatchObject({ reason: "auth", host: "n1" });
     expect(error.message).toContain(`Tried: the key ${server.clientKeyFile}`);
     expect(error.message).toContain("it accepts: publickey");
@@ -205,7 +219,7 @@ describe("logins", () => {
     writeFileSync(keyFile, locked.private);
     const host = server.host({ keyFile, passphraseSecret: "phrase" });
     expect(await echo(newPool({}, { phrase: "opensesame" }), host)).toMatchObject({ stdout: "a\n" });
-    const error = await echo(newPool({}, { phrase: "wrong-phrase" }), host).catch((e) => e);
+    const error = await failureOf(echo(newPool({}, { phrase: "wrong-phrase" }), host));
     expect(error).toMatchObject({ reason: "auth", message: expect.stringContaining(keyFile) });
     expect(error.message).not.toContain("wrong-phrase");
     await expect(echo(newPool(), { ...host, passphraseSecret: undefined })).rejects.toMatchObject({ reason: "auth" });

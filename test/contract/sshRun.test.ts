@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DeadlineExceeded } from "../../ssh/errors";
 import { SshPool } from "../../ssh/pool";
 import type { RunRequest } from "../../ssh/types";
-import { SshServer } from "../support/sshServer";
+import { failureOf, SshServer } from "../support/sshServer";
 
 let server: SshServer;
 let pool: SshPool;
@@ -123,7 +123,7 @@ describe("a script on a host", () => {
 describe("a deadline", () => {
   it("ends the script on the host, and tells the last line it printed", async () => {
     const pidFile = join(server.scratch, "pid");
-    const error = await run(`sleep 60 & echo $! > ${pidFile}; echo 50%; wait`, { deadlineMs: 300 }).catch((e) => e);
+    const error = await failureOf(run(`sleep 60 & echo $! > ${pidFile}; echo 50%; wait`, { deadlineMs: 300 }));
     expect(error).toBeInstanceOf(DeadlineExceeded);
     expect(error).toMatchObject({ host: "n1", what: "do a test", deadlineMs: 300 });
     expect(error.message).toMatch(

@@ -1,6 +1,6 @@
 import { SudoRefused } from "../../ssh/errors";
 import { SshPool } from "../../ssh/pool";
-import { SshServer } from "../support/sshServer";
+import { failureOf, SshServer } from "../support/sshServer";
 
 const PASSWORD = "correct horse; $(id) 'battery'";
 
@@ -68,7 +68,7 @@ describe("sudo", () => {
 
   it("that refuses the password is asked once, and never given the script as a guess", async () => {
     await start("password");
-    const error = await run(withPassword("wrong")).catch((e) => e);
+    const error = await failureOf(run(withPassword("wrong")));
     expect(error).toBeInstanceOf(SudoRefused);
     expect(error.message).toContain("sudo refuses the password");
     expect(error.message).toContain("pulumi config set --secret wrong");
@@ -85,7 +85,7 @@ describe("sudo", () => {
 
   it("that wants a password where the inventory says it would not", async () => {
     await start("password");
-    const error = await run({ sudo: "nopasswd" }).catch((e) => e);
+    const error = await failureOf(run({ sudo: "nopasswd" }));
     expect(error).toBeInstanceOf(SudoRefused);
     expect(error.message).toMatch(
       /n1 \(admin@.*cannot read the facts of n1 as root.*a password is required.*sudo_password_secret/,
@@ -109,7 +109,7 @@ describe("sudo", () => {
 
   it("that fails in a way nobody foresaw is still told from a failing script", async () => {
     await start("nopasswd", "#!/bin/sh\necho 'sudo: unable to resolve the universe' >&2; exit 1\n");
-    const error = await run({ sudo: "nopasswd" }).catch((e) => e);
+    const error = await failureOf(run({ sudo: "nopasswd" }));
     expect(error).toBeInstanceOf(SudoRefused);
     expect(error.message).toContain("unable to resolve the universe");
   });

@@ -131,7 +131,7 @@ function readConf(written: string): string {
   return written
     .slice(1, -1)
     .replace(/\\(.)|''/gs, (pair, character: string | undefined) =>
-      character ? (escapes[character] ?? character) : pair[0]!,
+      character ? (escapes[character] ?? character) : pair.slice(1),
     );
 }
 
@@ -157,7 +157,7 @@ function readPgpass(line: string): string[] {
   const fields = [""];
   for (const [, escaped, plain] of line.matchAll(/\\(.)|(.)/gsu)) {
     if (plain === ":") fields.push("");
-    else fields.push(fields.pop() + (escaped ?? plain ?? ""));
+    else fields.push(`${fields.pop() ?? ""}${escaped ?? plain ?? ""}`);
   }
   return fields;
 }

@@ -18,19 +18,27 @@ describe("sessions of a connection", () => {
   it("learns the server's limit and never goes below one", async () => {
     const sessions = new Sessions(4);
     for (let i = 0; i < 3; i++) await sessions.take();
-    sessions.shrink();
-    sessions.release();
+    sessions.refused();
     let isGranted = false;
     const third = sessions.take().then(() => (isGranted = true));
     await Promise.resolve();
-    expect(isGranted).toBe(false);
+    expect([sessions.running, isGranted]).toEqual([2, false]);
     sessions.release();
     await third;
-    for (let i = 0; i < 5; i++) sessions.shrink();
-    sessions.release();
-    sessions.release();
+    sessions.refused();
+    sessions.refused();
     await sessions.take();
     expect(sessions.running).toBe(1);
+  });
+
+  it("knows when one last ended; a refusal is no end", async () => {
+    const sessions = new Sessions(4);
+    await sessions.take();
+    sessions.refused();
+    expect(sessions.sinceReleaseMs).toBe(Infinity);
+    await sessions.take();
+    sessions.release();
+    expect(sessions.sinceReleaseMs).toBeLessThan(1000);
   });
 
   it("tells all who wait, and all who come later, when the connection is gone", async () => {
