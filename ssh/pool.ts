@@ -51,6 +51,10 @@ function checkRequest(request: RunRequest): void {
   }
 }
 
+function notStarted(host: HostConnection, { what }: RunRequest, why: string): Unreachable {
+  return new Unreachable(host, "lost", `${where(host)}: ${why} before it was possible to ${what}. Nothing was run.`);
+}
+
 /**
  * Runs scripts on hosts as root: one connection a host, dialled when first needed and shared by all runs, also by
  * those that ask while it is being dialled. Idle connections do not keep the process alive.
@@ -59,6 +63,7 @@ export class SshPool implements Shell {
   private readonly links = new Map<string, Promise<Link>>();
   private readonly dialled = new Map<string, number>();
   private readonly credentials: Credentials;
+  private isClosed = false;
   private readonly limits: SshLimits;
   private readonly log: (event: SshEvent) => void;
 
@@ -80,23 +85,25 @@ export class SshPool implements Shell {
     const token = randomBytes(12).toString("hex");
     const remote = remoteRun(host.sudo, token, request.script, request.stdin ?? "", request.deadlineMs);
     for (let attempt = 1; ; attempt++) {
+      if (this.isClosed) throw notStarted(host, request, "the connection was closed on this side");
       const link = await this.link(host);
       const startedAt = Date.now();
       try {
         return await link.run(request, remote, password);
       } catch (error) {
         if (!(error instanceof NotStarted)) throw error;
-        if (attempt < FRESH_LINKS) continue;
-        const message = `${where(host)}: the connection was lost ${attempt} times before it was possible to ${request.what}: ${error.message}. Nothing was run.`;
-        throw new Unreachable(host, "lost", message);
+        if (attempt >= FRESH_LINKS) {
+          throw notStarted(host, request, `the connection was lost ${attempt} times (${error.message})`);
+        }
       } finally {
         this.log({ host: host.name, event: "run", what: request.what, ms: Date.now() - startedAt });
       }
     }
   }
 
-  /** Ends all connections; runs still going on end with an error. */
+  /** Ends all connections for good; runs still going on, and any asked for later, end with an error. */
   async close(): Promise<void> {
+    this.isClosed = true;
     const links = [...this.links.values()];
     this.links.clear();
     await Promise.all(links.map((link) => link.then((open) => open.close()).catch(() => undefined)));

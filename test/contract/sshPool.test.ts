@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { createServer, type AddressInfo } from "node:net";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -5,6 +7,7 @@ import { utils } from "ssh2";
 import { HostKeyChanged, HostKeyUnknown, Unreachable } from "../../ssh/errors";
 import { SshPool, type SshEvent, type SshLimits } from "../../ssh/pool";
 import type { HostConnection } from "../../ssh/types";
+import { SshAgent } from "../support/sshAgent";
 import { failureOf, newKey, SshServer, type SshServerOptions } from "../support/sshServer";
 
 const servers: SshServer[] = [];
@@ -107,7 +110,25 @@ describe("connections", () => {
     const running = failureOf(echo(pool, server.host(), "echo began; sleep 60"));
     while (server.commands.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await pool.close();
+    await expect(echo(pool, server.host())).rejects.toThrow("closed on this side before it was possible to say a");
+    expect(server.connections).toBe(1);
     expect(await running).toMatchObject({ reason: "lost", message: expect.stringContaining("closed on this side") });
+  });
+});
+
+describe("an idle connection", () => {
+  it("does not keep the process alive", async () => {
+    const server = await serve();
+    const program = `
+      const { SshPool } = require("./bin/ssh/pool");
+      const host = JSON.parse(process.argv[1]);
+      const pool = new SshPool({ secrets: () => undefined });
+      void pool.run(host, { what: "say a", script: "echo a", deadlineMs: 5000 }).then((r) => process.stdout.write(r.stdout));
+    `;
+    const cwd = join(__dirname, "../..");
+    const args = ["-e", program, JSON.stringify(server.host())];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd, timeout: 5000 });
+    expect(stdout).toBe("a\n");
   });
 });
 
@@ -223,6 +244,20 @@ describe("logins", () => {
     expect(error).toMatchObject({ reason: "auth", message: expect.stringContaining(keyFile) });
     expect(error.message).not.toContain("wrong-phrase");
     await expect(echo(newPool(), { ...host, passphraseSecret: undefined })).rejects.toMatchObject({ reason: "auth" });
+  });
+
+  it("with the agent, after the host's own key was refused", async () => {
+    const server = await serve();
+    const agent = await SshAgent.start(join(server.scratch, "agent"), [newKey().private, server.clientKey.private]);
+    const keyFile = join(server.scratch, "other");
+    writeFileSync(keyFile, newKey().private);
+    const host = server.host({ agent: true, keyFile });
+    process.env["SSH_AUTH_SOCK"] = agent.path;
+    expect(await echo(newPool(), host)).toMatchObject({ stdout: "a\n" });
+    expect(agent.signatures).toBe(1);
+    delete process.env["SSH_AUTH_SOCK"];
+    await agent.close();
+    await expect(echo(newPool(), { ...host, keyFile: undefined })).rejects.toThrow("SSH_AUTH_SOCK is not set");
   });
 
   it("with nothing to log in with, or a key file that is not there", async () => {

@@ -1,5 +1,4 @@
 import { createHmac } from "node:crypto";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +6,14 @@ import { HostKeyChanged, HostKeyUnknown } from "../../ssh/errors";
 import { fingerprint, knownHostsKeys, knownKeys, offeredAlgorithms, refusalOf } from "../../ssh/hostKeys";
 import type { HostConnection } from "../../ssh/types";
 import { newKey } from "../support/sshServer";
+
+// Made by OpenSSH 9.2: a key, its fingerprint (ssh-keygen -lf), and known_hosts lines for db1.example and
+// [db1.example]:2222 (ssh-keygen -H).
+const RECORDED = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICCoeHbzlfm06nq0x5kokUSTOtaGfqzDVWGczfRY6NTE";
+const RECORDED_FINGERPRINT = "SHA256:8A5fieMMnoA2zI8+SYSZ3ndXRz0vfc1rTXiYU2wFlWY";
+const HASHED = `|1|bjFscz0e0HqAHfi95zrXmAzzzEc=|A8Ws+RyIHbABw01roWV7dTqVAbE= ${RECORDED}
+|1|e2e7q3uOubd43tyCMBls7bxcxCw=|IhdE/fUcD9kGxU/Ajxtr8WYrp3k= ${RECORDED}
+`;
 
 const ed25519 = newKey().public;
 const other = newKey().public;
@@ -63,13 +70,9 @@ describe("known_hosts", () => {
   });
 
   it("reads what ssh-keygen -H makes of it", () => {
-    const file = join(dir, "to_hash");
-    writeFileSync(file, `db1.example ${ed25519}\n[db1.example]:2222 ${rsa}\n`);
-    execFileSync("ssh-keygen", ["-q", "-H", "-f", file], { stdio: "ignore" });
-    const text = execFileSync("cat", [file], { encoding: "utf8" });
-    expect(text).not.toContain("example");
-    expect(accepted(text, "db1.example")).toEqual([ed25519]);
-    expect(accepted(text, "[db1.example]:2222")).toEqual([rsa]);
+    expect([accepted(HASHED, "db1.example"), accepted(HASHED, "DB1.example")]).toEqual([[RECORDED], [RECORDED]]);
+    expect(accepted(HASHED, "[db1.example]:2222")).toEqual([RECORDED]);
+    expect([accepted(HASHED, "db2.example"), accepted(HASHED, "[db1.example]:22")]).toEqual([[], []]);
   });
 
   it("prefers the entry with the port, and falls back to the one without", async () => {
@@ -90,12 +93,11 @@ describe("the decision about a key", () => {
 
   it("refuses an unknown key, with its fingerprint as ssh-keygen shows it and what to do", async () => {
     const unknown = host({ port: 2222, knownHostsFile: join(dir, "none") });
-    const refusal = refusalOf(unknown, await knownKeys(unknown), blobOf(ed25519));
-    const shown = execFileSync("ssh-keygen", ["-lf", "-"], { input: ed25519, encoding: "utf8" }).split(" ")[1];
+    const refusal = refusalOf(unknown, await knownKeys(unknown), blobOf(RECORDED));
     expect(refusal).toBeInstanceOf(HostKeyUnknown);
-    expect(refusal).toMatchObject({ host: "n1", reason: "hostkey", seen: shown });
+    expect(refusal).toMatchObject({ host: "n1", reason: "hostkey", seen: RECORDED_FINGERPRINT });
     expect(refusal?.message).toContain("ssh-keyscan -p 2222 db1.example | ssh-keygen -lf -");
-    expect(refusal?.message).toContain(ed25519);
+    expect(refusal?.message).toContain(RECORDED);
     expect(refusal?.message).toContain(join(dir, "none"));
   });
 
