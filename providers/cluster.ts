@@ -12,6 +12,8 @@ export interface Member {
   readonly host: string;
   readonly address: string;
   readonly witness: boolean;
+  /** How every node reaches its database repmgr; holds no password. */
+  readonly conninfo: string;
 }
 
 /** What every kind that belongs to a cluster knows of it. `members` holds all nodes, in order of id. */
@@ -52,9 +54,7 @@ export function instanceOf(inputs: ClusterInputs): Probe<InstanceFacts> {
 /** @throws Unreachable when any host of the cluster cannot be asked: roles are never guessed */
 export async function observeCluster(ctx: Ctx, inputs: ClusterInputs): Promise<ClusterView> {
   const probe = instanceOf(inputs);
-  return Promise.all(
-    inputs.members.map(async (member) => ({ member, facts: await ctx.ask(member.host, probe) })),
-  );
+  return Promise.all(inputs.members.map(async (member) => ({ member, facts: await ctx.ask(member.host, probe) })));
 }
 
 export function memberOf(view: ClusterView, node: string): MemberFacts {
@@ -79,7 +79,9 @@ export function livePrimaries(view: ClusterView): LiveMember[] {
 export function thePrimary(cluster: string, view: ClusterView): LiveMember | undefined {
   const [first, second] = livePrimaries(view);
   if (first === undefined || second === undefined) return first;
-  const both = [first, second].map(({ member, facts }) => `${member.node} on ${member.host} (timeline ${facts.running.timeline})`);
+  const both = [first, second].map(
+    ({ member, facts }) => `${member.node} on ${member.host} (timeline ${facts.running.timeline})`,
+  );
   throw new Refused(
     `cluster ${cluster}: ${both.join(" and ")} both take writes. Nothing is changed, because each may hold rows the other lacks. ` +
       `Compare them, stop the one to give up with "sudo systemctl stop postgresql-${cluster}", then run "pulumi up": it is rejoined.`,

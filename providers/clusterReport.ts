@@ -22,7 +22,8 @@ export function describeCluster(inputs: PgClusterInputs, view: ClusterView): PgC
   };
 }
 
-function roleOf({ member, facts }: MemberFacts): NodeReport["role"] {
+/** The role a node has now; never one that somebody wished for. */
+export function roleOf({ member, facts }: MemberFacts): NodeReport["role"] {
   if (facts.running === undefined) return "down";
   if (member.witness) return "witness";
   return facts.running.inRecovery ? "standby" : "primary";
@@ -37,7 +38,9 @@ function lagOf(m: MemberFacts, primary: MemberFacts | undefined): string {
 
 /** libpq tries the hosts in order and keeps the one that takes writes (PostgreSQL documentation, 34.1.1.3). */
 function connectionString(inputs: PgClusterInputs, database: PgClusterInputs["databases"][number]): string {
-  const hosts = inputs.members.filter(({ witness }) => !witness).map(({ address }) => `${bracketed(address)}:${inputs.port}`);
+  const hosts = inputs.members
+    .filter(({ witness }) => !witness)
+    .map(({ address }) => `${bracketed(address)}:${inputs.port}`);
   const user = database.owner === undefined ? "" : `${encodeURIComponent(database.owner)}@`;
   return `postgresql://${user}${hosts.join(",")}/${encodeURIComponent(database.name)}?target_session_attrs=read-write`;
 }

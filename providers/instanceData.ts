@@ -20,7 +20,8 @@ export function planInitdb(want: PgInstanceInputs, because: string): Action[] {
       script: building(
         want,
         `runuser -u postgres -- ${sh(initdb)} -D "$building" --data-checksums --auth-local=peer --auth-host=scram-sha-256 \\
-  --encoding=UTF8 --locale=C.UTF-8`,
+  --encoding=UTF8 --locale=C.UTF-8
+printf 'cluster_name = %s\\n' ${sh(`'${want.cluster}'`)} >>"$building/postgresql.conf"`,
       ),
       deadlineMs: INITDB_DEADLINE_MS,
     },

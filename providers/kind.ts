@@ -6,6 +6,8 @@ import type { HostConnection } from "../ssh/types";
 export interface BaseInputs {
   readonly kind: string;
   readonly reach: Readonly<Record<string, HostConnection>>;
+  /** The program writes []; a review fills in what the next up would do to this resource, and why. */
+  readonly pending: readonly string[];
 }
 
 /** What a kind may do while it observes. */

@@ -1,6 +1,6 @@
 import type { Action } from "../actions/action";
 import { canonical, equal } from "./canonical";
-import type { BaseInputs, Ctx, Kind } from "./kind";
+import { type BaseInputs, type Ctx, type Kind, Refused } from "./kind";
 
 /** The engine writes this for a value it does not know yet (pulumi sdk, runtime/rpc.ts). */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -46,9 +46,16 @@ export class Lifecycle {
     return (reasons ?? []).map((reason) => ({ property: "", reason }));
   }
 
-  diff(kind: AnyKind, olds: Properties, news: Properties): { changes: boolean; replaces: string[] } {
-    const changed = kind.managed.filter((key) => containsUnknown(news[key]) || !equal(olds[key], news[key]));
-    return { changes: changed.length > 0, replaces: kind.identity.filter((key) => changed.includes(key)) };
+  /**
+   * false where no managed input differs. Otherwise no word on changes: then the engine compares the inputs itself and
+   * shows exactly the properties that differ; told "true", it would show every property and the outputs besides.
+   */
+  diff(kind: AnyKind, olds: Properties, news: Properties): { changes?: false; replaces: string[] } {
+    const changed = [...kind.managed, "pending"].filter(
+      (key) => containsUnknown(news[key]) || !equal(olds[key], news[key]),
+    );
+    if (changed.length === 0) return { changes: false, replaces: [] };
+    return { replaces: kind.identity.filter((key) => changed.includes(key)) };
   }
 
   async create(kind: AnyKind, news: Properties): Promise<{ id: string; outs: Properties }> {
@@ -70,7 +77,8 @@ export class Lifecycle {
     const have = await kind.observe(this.world.review(inputs.reach), inputs);
     if (kind.isAbsent(have)) return { id: "" };
     const { inputs: found, outputs } = kind.project(inputs, have);
-    return { id, inputs: plain(found), props: plain({ ...found, ...outputs }) };
+    const seen = { ...found, pending: pendingOf(kind, inputs, have) };
+    return { id, inputs: plain(seen), props: plain({ ...seen, ...outputs }) };
   }
 
   async delete(kind: AnyKind, olds: Properties): Promise<void> {
@@ -105,12 +113,24 @@ export class Lifecycle {
   }
 }
 
+/** What up would do if the program did not change: what preview shows as the consequence, computed by the plan itself. */
+function pendingOf(kind: AnyKind, inputs: BaseInputs, have: unknown): string[] {
+  try {
+    return kind.plan(inputs, have).map(({ host, why }) => `${host}: ${why}`);
+  } catch (error) {
+    if (error instanceof Refused) return [`refused: ${error.message}`];
+    throw error;
+  }
+}
+
 /** Data stays where it is: a new identity would silently begin an empty database beside the old one. */
 function movedData(kind: AnyKind, olds: Properties, news: Properties): string[] {
   const { keepsData } = kind;
   if (keepsData === undefined || Object.keys(olds).length === 0) return [];
   const moved = kind.identity.filter((key) => !equal(olds[key], news[key]));
-  return moved.map((key) => `${key} of ${kind.name} cannot change from ${String(olds[key])} to ${String(news[key])}: ${keepsData}`);
+  return moved.map(
+    (key) => `${key} of ${kind.name} cannot change from ${String(olds[key])} to ${String(news[key])}: ${keepsData}`,
+  );
 }
 
 function inputsOf(properties: Properties): BaseInputs {

@@ -12,7 +12,9 @@ export function nodeState(want: RepmgrNodeInputs, view: ClusterView): string {
   if (facts.running === undefined) return downState(self, primary);
   if (member.witness) return "attached";
   if (!facts.running.inRecovery) {
-    return primary === undefined ? "attached" : `diverged: it takes writes on timeline ${facts.running.timeline}, and so does ${primary.member.node}`;
+    return primary === undefined
+      ? "attached"
+      : `diverged: it takes writes on timeline ${facts.running.timeline}, and so does ${primary.member.node}`;
   }
   if (primary === undefined) return "attached";
   return followingProblem(want, view, facts.running) ?? "attached";
@@ -48,7 +50,11 @@ export function registrationState(want: RepmgrNodeInputs, view: ClusterView): st
 }
 
 /** @param row the node's row on the primary */
-export function registrationProblem(want: RepmgrNodeInputs, view: ClusterView, row: RegisteredNode | undefined): string | undefined {
+export function registrationProblem(
+  want: RepmgrNodeInputs,
+  view: ClusterView,
+  row: RegisteredNode | undefined,
+): string | undefined {
   if (row === undefined) return "not registered";
   const type = registeredType(want, view);
   const expected = { name: want.node, type, conninfo: want.repmgrConf.conninfo, active: true };

@@ -3,7 +3,7 @@ import { databasesProbe, type DatabaseFact } from "../facts/databases";
 import { type ClusterInputs, type ClusterView, isLive, livePrimaries, observeCluster } from "./cluster";
 import { asPostgres } from "./commands";
 import { contentState, planCluster, planClusterDelete } from "./pgClusterPlan";
-import { describeCluster, type NodeReport } from "./clusterReport";
+import { describeCluster, type NodeReport, roleOf } from "./clusterReport";
 import type { Kind } from "./kind";
 import { pendingRestarts } from "./rollingRestart";
 
@@ -19,6 +19,8 @@ export interface PgClusterInputs extends ClusterInputs {
   readonly settings: Readonly<Record<string, string>>;
   /** What a healthy cluster shows; the program always writes HEALTHY_CLUSTER. */
   readonly content: string;
+  /** Node to role, as its RepmgrNode found it: what this cluster reports is looked at again when one of them changes. */
+  readonly nodeRoles: Readonly<Record<string, NodeReport["role"]>>;
   readonly pendingRestart: readonly string[];
   readonly repmgrd: string;
 }
@@ -48,6 +50,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
     "databases",
     "settings",
     "content",
+    "nodeRoles",
     "pendingRestart",
     "repmgrd",
   ],
@@ -72,6 +75,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
       inputs: {
         ...inputs,
         content: contentState(inputs, have),
+        nodeRoles: Object.fromEntries(have.view.map((m) => [m.member.node, roleOf(m)])),
         pendingRestart: pendingRestarts(have.view).map(({ node, settings }) => `${node}: ${settings.join(", ")}`),
         repmgrd: repmgrdState(have.view),
       },
@@ -84,5 +88,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
 
 function repmgrdState(view: ClusterView): string {
   const paused = view.filter(isLive).filter(({ facts }) => facts.repmgr?.paused === true);
-  return paused.length === 0 ? HEALTHY_CLUSTER.repmgrd : `paused on ${paused.map(({ member }) => member.node).join(", ")}`;
+  return paused.length === 0
+    ? HEALTHY_CLUSTER.repmgrd
+    : `paused on ${paused.map(({ member }) => member.node).join(", ")}`;
 }

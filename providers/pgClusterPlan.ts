@@ -19,10 +19,14 @@ interface Difference {
 export function planCluster(want: PgClusterInputs, have: PgClusterFacts): Action[] {
   const primary = thePrimary(want.cluster, have.view);
   if (primary === undefined) {
-    throw new Refused(`cluster ${want.cluster}: no node takes writes; see "sudo journalctl -u repmgrd-${want.cluster}" on its hosts`);
+    throw new Refused(
+      `cluster ${want.cluster}: no node takes writes; see "sudo journalctl -u repmgrd-${want.cluster}" on its hosts`,
+    );
   }
   const { host } = primary.member;
-  const content = differences(want, have, primary).map(({ what, database, sql }) => sqlAction(want, { host, database }, what, sql));
+  const content = differences(want, have, primary).map(({ what, database, sql }) =>
+    sqlAction(want, { host, database }, what, sql),
+  );
   return [...content, ...planRollingRestart(want, have.view), ...planUnpause(want, have, primary)];
 }
 
@@ -30,7 +34,11 @@ export function planCluster(want: PgClusterInputs, have: PgClusterFacts): Action
 export function contentState(want: PgClusterInputs, have: PgClusterFacts): string {
   const primary = livePrimaries(have.view)[0];
   if (primary === undefined) return HEALTHY_CLUSTER.content;
-  return differences(want, have, primary).map(({ what }) => what).join("; ") || HEALTHY_CLUSTER.content;
+  return (
+    differences(want, have, primary)
+      .map(({ what }) => what)
+      .join("; ") || HEALTHY_CLUSTER.content
+  );
 }
 
 /** Runs first when a cluster goes: repmgrd stops everywhere, then nobody is registered, so no node's end looks like a failure. */
@@ -43,7 +51,12 @@ export function planClusterDelete({ view }: PgClusterFacts, inputs: PgClusterInp
   const primary = thePrimary(inputs.cluster, view);
   if (primary === undefined || (primary.facts.repmgr?.nodes.length ?? 0) === 0) return stops;
   const on = { host: primary.member.host, database: "repmgr" };
-  return [...stops, sqlAction(inputs, on, `cluster ${inputs.cluster} is taken down: unregister its nodes`, ["delete from repmgr.nodes;"])];
+  return [
+    ...stops,
+    sqlAction(inputs, on, `cluster ${inputs.cluster} is taken down: unregister its nodes`, [
+      "delete from repmgr.nodes;",
+    ]),
+  ];
 }
 
 function planUnpause(want: PgClusterInputs, { view }: PgClusterFacts, primary: LiveMember): Action[] {
@@ -65,7 +78,9 @@ function differences(want: PgClusterInputs, have: PgClusterFacts, { facts }: Liv
 function roleDifference(role: ManagedRole, password: string | undefined, roles: readonly RoleFact[]): Difference[] {
   const name = sqlIdentifier(role.name);
   const have = roles.find((r) => r.name === role.name);
-  const attributes = (["login", "superuser", "createdb", "createrole", "replication"] as const).filter((a) => have?.[a] !== role[a]);
+  const attributes = (["login", "superuser", "createdb", "createrole", "replication"] as const).filter(
+    (a) => have?.[a] !== role[a],
+  );
   const limit = have?.connectionLimit === role.connectionLimit ? [] : [`connection limit ${role.connectionLimit}`];
   const options = [...attributes.map((a) => `${role[a] ? "" : "no"}${a}`), ...limit];
   const isPasswordRight = password === undefined || verifies(have?.verifier ?? null, password);
@@ -73,7 +88,13 @@ function roleDifference(role: ManagedRole, password: string | undefined, roles: 
   const secret = isPasswordRight ? "" : ` password ${sqlLiteral(scramVerifier(password))}`;
   const reasons = [...options, ...(isPasswordRight ? [] : ["its password"])].join(", ");
   const verb = have === undefined ? "create" : "alter";
-  return [{ what: `${verb} role ${role.name} (${reasons})`, database: "postgres", sql: [`${verb} role ${name} with ${options.join(" ")}${secret};`] }];
+  return [
+    {
+      what: `${verb} role ${role.name} (${reasons})`,
+      database: "postgres",
+      sql: [`${verb} role ${name} with ${options.join(" ")}${secret};`],
+    },
+  ];
 }
 
 function databaseDifferences(want: PgClusterInputs["databases"][number], { databases }: PgClusterFacts): Difference[] {
@@ -82,10 +103,18 @@ function databaseDifferences(want: PgClusterInputs["databases"][number], { datab
   const owner = want.owner === undefined ? "" : ` owner ${sqlIdentifier(want.owner)}`;
   const found: Difference[] = [];
   if (have === undefined) {
-    found.push({ what: `create database ${want.name}`, database: "postgres", sql: [`create database ${name}${owner};`] });
+    found.push({
+      what: `create database ${want.name}`,
+      database: "postgres",
+      sql: [`create database ${name}${owner};`],
+    });
   } else if (want.owner !== undefined && have.owner !== want.owner) {
     const sql = [`alter database ${name} owner to ${sqlIdentifier(want.owner)};`];
-    found.push({ what: `database ${want.name} belongs to ${have.owner}, not to ${want.owner}`, database: "postgres", sql });
+    found.push({
+      what: `database ${want.name} belongs to ${have.owner}, not to ${want.owner}`,
+      database: "postgres",
+      sql,
+    });
   }
   const missing = want.extensions.filter((extension) => have?.extensions.includes(extension) !== true);
   if (missing.length > 0) {

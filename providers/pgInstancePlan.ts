@@ -36,15 +36,29 @@ export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Act
 export function planInstanceDelete(have: PgInstanceFacts, inputs: PgInstanceInputs): Action[] {
   const { host, node, cluster, dataDirectory } = inputs;
   const { facts } = memberOf(have.view, node);
-  if (facts.alive) throw new Refused(`${host}: PostgreSQL of ${cluster}/${node} still runs in ${dataDirectory}; it is not taken away under it`);
+  if (facts.alive)
+    throw new Refused(
+      `${host}: PostgreSQL of ${cluster}/${node} still runs in ${dataDirectory}; it is not taken away under it`,
+    );
   const { passFile } = clusterPaths(inputs.family, cluster);
   const actions: Action[] = [];
   if (have.passFile !== undefined) {
-    actions.push({ do: "run", host, why: `${cluster}/${node} is no longer managed: remove its passwords`, script: `rm -f ${sh(passFile)}` });
+    actions.push({
+      do: "run",
+      host,
+      why: `${cluster}/${node} is no longer managed: remove its passwords`,
+      script: `rm -f ${sh(passFile)}`,
+    });
   }
   if (inputs.allowDataLoss && facts.data === "present") {
     const why = `remove the data of ${cluster}/${node} in ${dataDirectory}, as allow_data_loss says`;
-    actions.push({ do: "run", host, why, script: `rm -rf --one-file-system ${sh(dataDirectory)}`, deadlineMs: 600_000 });
+    actions.push({
+      do: "run",
+      host,
+      why,
+      script: `rm -rf --one-file-system ${sh(dataDirectory)}`,
+      deadlineMs: 600_000,
+    });
   }
   return actions;
 }
@@ -54,7 +68,9 @@ export function pgpass(inputs: PgInstanceInputs): string {
   const password = pgpassField(inputs.repmgrPassword);
   return inputs.members
     .flatMap(({ address }) =>
-      ["repmgr", "replication"].map((database) => `${pgpassField(address)}:${inputs.port}:${database}:repmgr:${password}\n`),
+      ["repmgr", "replication"].map(
+        (database) => `${pgpassField(address)}:${inputs.port}:${database}:repmgr:${password}\n`,
+      ),
     )
     .join("");
 }
@@ -70,15 +86,21 @@ export function isLoaded(facts: InstanceFacts, have: PgInstanceFacts): boolean {
 function refuseForeignData(want: PgInstanceInputs, have: PgInstanceFacts, { facts }: MemberFacts): void {
   const where = `${want.host}: ${want.dataDirectory}`;
   if (facts.data === "foreign") {
-    throw new Refused(`${where} holds files but no PG_VERSION, so it is no PGDATA; choose another data_directory or move them away`);
+    throw new Refused(
+      `${where} holds files but no PG_VERSION, so it is no PGDATA; choose another data_directory or move them away`,
+    );
   }
   if (facts.data !== "present") return;
   if (facts.majorVersion !== want.version) {
-    throw new Refused(`${where} holds PostgreSQL ${facts.majorVersion}, cluster ${want.cluster} is version ${want.version}`);
+    throw new Refused(
+      `${where} holds PostgreSQL ${facts.majorVersion}, cluster ${want.cluster} is version ${want.version}`,
+    );
   }
   const named = parsePostgresConf(have.postgresConf?.content ?? "").cluster_name;
   if (named !== undefined && named !== want.cluster) {
-    throw new Refused(`${where} belongs to the cluster ${named}, not to ${want.cluster}; choose another data_directory`);
+    throw new Refused(
+      `${where} belongs to the cluster ${named}, not to ${want.cluster}; choose another data_directory`,
+    );
   }
   if (memberOf(have.view, want.node).member.witness) return;
   for (const other of have.view) {
@@ -105,7 +127,15 @@ function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean
   const conf = have.postgresConf?.content ?? "";
   const actions: Action[] = [];
   const put = (name: string, content: string, why: string): void => {
-    actions.push({ do: "putFile", host: want.host, why, path: `${want.dataDirectory}/${name}`, content, owner: FILE_OWNER, mode: "0600" });
+    actions.push({
+      do: "putFile",
+      host: want.host,
+      why,
+      path: `${want.dataDirectory}/${name}`,
+      content,
+      owner: FILE_OWNER,
+      mode: "0600",
+    });
   };
   if (isNew || !equal(parsePostgresConf(conf), want.settings) || !includesConfD(conf)) {
     const confD = `${want.dataDirectory}/conf.d`;
@@ -115,18 +145,31 @@ function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean
       why: "a person's own settings have a place of their own",
       script: `[ -d ${sh(confD)} ] || install -d -o postgres -g postgres -m 0700 ${sh(confD)}`,
     });
-    put("postgresql.conf", renderPostgresConf(want.cluster, want.settings), `settings: ${changes(parsePostgresConf(conf), want.settings)}`);
+    put(
+      "postgresql.conf",
+      renderPostgresConf(want.cluster, want.settings),
+      `settings: ${changes(parsePostgresConf(conf), want.settings)}`,
+    );
   }
   if (isNew || !equal(parseHba(have.hbaConf?.content ?? ""), want.hba)) {
-    put("pg_hba.conf", renderHba(want.cluster, want.hba), `who may connect: ${want.hba.length} rules from the topology and the inventory`);
+    put(
+      "pg_hba.conf",
+      renderHba(want.cluster, want.hba),
+      `who may connect: ${want.hba.length} rules from the topology and the inventory`,
+    );
   }
   return actions;
 }
 
 function changes(have: Record<string, string>, want: Readonly<Record<string, string>>): string {
-  const names = [...new Set([...Object.keys(have), ...Object.keys(want)])].filter((name) => have[name] !== want[name]).sort();
+  const names = [...new Set([...Object.keys(have), ...Object.keys(want)])]
+    .filter((name) => have[name] !== want[name])
+    .sort();
   if (Object.keys(have).length === 0) return `${names.length} managed settings`;
-  return names.map((name) => `${name}: ${have[name] ?? "(not set)"} => ${want[name] ?? "(not managed)"}`).join(", ") || "conf.d is included again";
+  return (
+    names.map((name) => `${name}: ${have[name] ?? "(not set)"} => ${want[name] ?? "(not managed)"}`).join(", ") ||
+    "conf.d is included again"
+  );
 }
 
 function planPassFile(want: PgInstanceInputs, { passFile }: PgInstanceFacts): Action[] {
@@ -150,10 +193,14 @@ function planOwnership(want: PgInstanceInputs, facts: InstanceFacts): Action[] {
 
 /** ALTER SYSTEM wins over every file; a managed setting must come from the inventory alone. */
 function planAlterSystem(want: PgInstanceInputs, { running }: InstanceFacts): Action[] {
-  const names = Object.keys(want.settings).filter((name) => running?.settings[name]?.sourceFile?.endsWith("/postgresql.auto.conf"));
+  const names = Object.keys(want.settings).filter((name) =>
+    running?.settings[name]?.sourceFile?.endsWith("/postgresql.auto.conf"),
+  );
   if (names.length === 0) return [];
   const sql = names.map((name) => `ALTER SYSTEM RESET ${sqlIdentifier(name)};`).join("\n");
-  return [{ do: "run", host: want.host, why: `ALTER SYSTEM overrides ${names.join(", ")}`, script: psql(want), stdin: sql }];
+  return [
+    { do: "run", host: want.host, why: `ALTER SYSTEM overrides ${names.join(", ")}`, script: psql(want), stdin: sql },
+  ];
 }
 
 function psql(want: PgInstanceInputs): string {

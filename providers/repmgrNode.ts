@@ -2,6 +2,7 @@ import { fileProbe, type FileFact } from "../facts/file";
 import { parsePostgresConf } from "../facts/postgresConf";
 import { clusterPaths } from "../families";
 import { type ClusterInputs, type ClusterView, memberOf, observeCluster, livePrimaries } from "./cluster";
+import { type NodeReport, roleOf } from "./clusterReport";
 import type { Kind } from "./kind";
 import { nodeState, registrationState, repmgrRoleProblem } from "./nodeState";
 import { planNodeDelete } from "./repmgrNodeDelete";
@@ -37,7 +38,7 @@ export interface RepmgrNodeFacts {
 
 export interface RepmgrNodeOutputs {
   /** Observed, never desired. */
-  readonly role: "primary" | "standby" | "witness" | "down";
+  readonly role: NodeReport["role"];
   readonly timeline: number;
 }
 
@@ -76,9 +77,8 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
   plan: planNode,
 
   project(inputs, have) {
-    const { facts, member } = memberOf(have.view, inputs.node);
-    const role =
-      facts.running === undefined ? "down" : member.witness ? "witness" : facts.running.inRecovery ? "standby" : "primary";
+    const self = memberOf(have.view, inputs.node);
+    const { running, control } = self.facts;
     return {
       inputs: {
         ...inputs,
@@ -88,7 +88,7 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
         registration: registrationState(inputs, have.view),
         repmgrRole: roleState(inputs, have.view),
       },
-      outputs: { role, timeline: facts.running?.timeline ?? facts.control?.timeline ?? 0 },
+      outputs: { role: roleOf(self), timeline: running?.timeline ?? control?.timeline ?? 0 },
     };
   },
 

@@ -60,9 +60,16 @@ done
 ${asPostgres(inputs, "psql", `-XAtqc "${drop}" -d postgres`)}`,
     });
   }
-  const files = [have.repmgrConf && paths.repmgrConf, have.sudoers && paths.sudoers].filter((path) => path !== undefined);
+  const files = [have.repmgrConf && paths.repmgrConf, have.sudoers && paths.sudoers].filter(
+    (path) => path !== undefined,
+  );
   if (files.length > 0) {
-    actions.push({ do: "run", host, why: `${cluster}/${node} is no longer managed: remove repmgr's files`, script: `rm -f ${files.map(sh).join(" ")}` });
+    actions.push({
+      do: "run",
+      host,
+      why: `${cluster}/${node} is no longer managed: remove repmgr's files`,
+      script: `rm -f ${files.map(sh).join(" ")}`,
+    });
   }
   return actions;
 }

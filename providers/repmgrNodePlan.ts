@@ -3,13 +3,20 @@ import type { FileFact } from "../facts/file";
 import { parsePostgresConf } from "../facts/postgresConf";
 import { renderRepmgrConf } from "../facts/repmgrConf";
 import { clusterPaths } from "../families";
+import { sqlLiteral } from "../ssh/quote";
 import { render } from "../templates/render";
 import { equal } from "./canonical";
 import { instanceOf, isLive, type LiveMember, memberOf, type MemberFacts, thePrimary } from "./cluster";
 import { Refused } from "./kind";
-import { expectedUpstream, followingProblem, registeredType, registrationProblem, repmgrRoleProblem } from "./nodeState";
+import {
+  expectedUpstream,
+  followingProblem,
+  registeredType,
+  registrationProblem,
+  repmgrRoleProblem,
+} from "./nodeState";
 import { planRejoin } from "./rejoin";
-import { asPostgres, planBootstrap, repmgr } from "./commands";
+import { asPostgres, planBootstrap, repmgr, sqlAction } from "./commands";
 import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
 import { planRevival, planStart } from "./revive";
 
@@ -21,7 +28,9 @@ export function planNode(want: RepmgrNodeInputs, have: RepmgrNodeFacts): Action[
   const self = memberOf(have.view, want.node);
   const files = [...planConf(want, have.repmgrConf), ...planSudoers(want, have.sudoers)];
   if (self.facts.data !== "present") {
-    throw new Refused(`${want.host}: ${want.cluster}/${want.node} has no data in ${want.dataDirectory}; run "pulumi up" so that it is cloned`);
+    throw new Refused(
+      `${want.host}: ${want.cluster}/${want.node} has no data in ${want.dataDirectory}; run "pulumi up" so that it is cloned`,
+    );
   }
   if (!isLive(self)) return [...files, ...planRun(want, have, self)];
   return [...files, ...planRunning(want, have, self)];
@@ -46,7 +55,9 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
     return planBootstrap(want, role ?? "without its extension");
   }
   if (primary.facts.repmgr === undefined) {
-    throw new Refused(`${primary.member.node} is primary but has no repmgr extension; run "pulumi up" for the whole cluster`);
+    throw new Refused(
+      `${primary.member.node} is primary but has no repmgr extension; run "pulumi up" for the whole cluster`,
+    );
   }
   const follow = isPrimary ? [] : planFollow(want, have, self);
   if (follow.length > 0) return follow;
@@ -82,13 +93,17 @@ function waitBriefly(want: RepmgrNodeInputs, { member }: MemberFacts): string {
 }
 
 function planRegister(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, primary: LiveMember): Action[] {
-  const row = primary.facts.repmgr?.nodes.find(({ id }) => id === want.nodeId);
+  const rows = primary.facts.repmgr?.nodes ?? [];
+  const row = rows.find(({ id }) => id === want.nodeId);
   const problem = registrationProblem(want, view, row);
   if (problem === undefined) return [];
-  const upstream = want.upstream === undefined ? undefined : view.find(({ member }) => member.node === want.upstream)?.member;
+  if (!rows.some(({ id }) => id === primary.member.id)) return [registerPrimary(want, primary)];
+  const upstream =
+    want.upstream === undefined ? undefined : view.find(({ member }) => member.node === want.upstream)?.member;
   const type = registeredType(want, view);
   const force = row === undefined ? "" : " --force";
-  const options = type === "standby" ? ` --wait-sync=30${upstream === undefined ? "" : ` --upstream-node-id=${upstream.id}`}` : "";
+  const options =
+    type === "standby" ? ` --wait-sync=30${upstream === undefined ? "" : ` --upstream-node-id=${upstream.id}`}` : "";
   return [
     {
       do: "run",
@@ -99,21 +114,54 @@ function planRegister(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, primary
   ];
 }
 
+/**
+ * A standby can only be registered below a registered primary, and after an adoption the primary may be a node whose
+ * own turn comes later. It is entered as `repmgr primary register` there would, which then finds nothing to do.
+ */
+function registerPrimary(want: RepmgrNodeInputs, primary: LiveMember): Action {
+  if (primary.member.node === want.node) {
+    return {
+      do: "run",
+      host: want.host,
+      why: `${want.node} is primary and not registered`,
+      script: repmgr(want, "primary register"),
+    };
+  }
+  const { id, node, host, conninfo } = primary.member;
+  const { repmgrConf } = clusterPaths(want.family, want.cluster);
+  const values = [node, "primary", conninfo, "repmgr", `repmgr_slot_${id}`, repmgrConf].map(sqlLiteral).join(", ");
+  return sqlAction(
+    want,
+    { host, database: "repmgr" },
+    `${node} is primary and not registered, and ${want.node} goes below it`,
+    [
+      `insert into repmgr.nodes (node_id, active, node_name, type, conninfo, repluser, slot_name, config_file) values (${id}, true, ${values});`,
+    ],
+  );
+}
+
 function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: LiveMember): Action[] {
   const role = repmgrRoleProblem(want, self.facts.running);
-  if (role !== undefined || self.facts.repmgr === undefined) return planBootstrap(want, role ?? "without its extension");
+  if (role !== undefined || self.facts.repmgr === undefined)
+    return planBootstrap(want, role ?? "without its extension");
   const primary = thePrimary(want.cluster, view);
-  if (primary === undefined) throw new Refused(`cluster ${want.cluster}: a witness is registered at the primary, and no node is primary`);
-  const row = primary.facts.repmgr?.nodes.find(({ id }) => id === want.nodeId);
+  if (primary === undefined)
+    throw new Refused(`cluster ${want.cluster}: a witness is registered at the primary, and no node is primary`);
+  const rows = primary.facts.repmgr?.nodes ?? [];
+  const row = rows.find(({ id }) => id === want.nodeId);
   const problem = registrationProblem(want, view, row);
   if (problem === undefined) return [];
+  if (!rows.some(({ id }) => id === primary.member.id)) return [registerPrimary(want, primary)];
   const { address } = primary.member;
   return [
     {
       do: "run",
       host: want.host,
       why: `${want.node} is ${problem}: register it as witness`,
-      script: repmgr(want, `witness register -h ${address} -p ${want.port} -U repmgr -d repmgr${row === undefined ? "" : " --force"}`),
+      script: repmgr(
+        want,
+        `witness register -h ${address} -p ${want.port} -U repmgr -d repmgr${row === undefined ? "" : " --force"}`,
+      ),
     },
   ];
 }
@@ -123,17 +171,31 @@ function planConf(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] 
   const have = parsePostgresConf(file?.content ?? "");
   if (equal(have, want.repmgrConf) && file?.owner === "postgres:postgres" && file.mode === "0640") return [];
   const names = Object.keys(want.repmgrConf).filter((name) => have[name] !== want.repmgrConf[name]);
-  const why = file === undefined ? "repmgr needs its configuration" : `repmgr.conf differs in ${names.join(", ") || "what it holds besides"}`;
+  const why =
+    file === undefined
+      ? "repmgr needs its configuration"
+      : `repmgr.conf differs in ${names.join(", ") || "what it holds besides"}`;
   const content = renderRepmgrConf(want.cluster, want.repmgrConf);
   const put: Action = { do: "putFile", host: want.host, why, path, content, owner: "postgres:postgres", mode: "0640" };
   if (file === undefined) return [put];
   const unit = clusterPaths(want.family, want.cluster).repmgrdUnit;
   // Only some keys are read again on SIGHUP (repmgr documentation, "repmgrd configuration: reloading"); a restart takes them all.
-  return [put, { do: "run", host: want.host, why: "repmgrd reads its configuration when it starts", script: `systemctl try-restart ${unit}` }];
+  return [
+    put,
+    {
+      do: "run",
+      host: want.host,
+      why: "repmgrd reads its configuration when it starts",
+      script: `systemctl try-restart ${unit}`,
+    },
+  ];
 }
 
 function planSudoers(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] {
-  const isRight = equal(parseSudoCommands(file?.content ?? ""), want.sudoCommands) && file?.mode === "0440" && file.owner === "root:root";
+  const isRight =
+    equal(parseSudoCommands(file?.content ?? ""), want.sudoCommands) &&
+    file?.mode === "0440" &&
+    file.owner === "root:root";
   if (isRight) return [];
   return [
     {

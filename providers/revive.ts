@@ -1,5 +1,6 @@
 import { type Action, waitFor } from "../actions/action";
 import { clusterPaths } from "../families";
+import { sh } from "../ssh/quote";
 import type { ClusterInputs, ClusterView, LiveMember, MemberFacts } from "./cluster";
 import { instanceOf, livePrimaries, isLive } from "./cluster";
 import { Refused } from "./kind";
@@ -28,18 +29,24 @@ export function planRevival(inputs: ClusterInputs, view: ClusterView): Action[] 
         `"sudo -u postgres repmgr -f ${clusterPaths(inputs.family, inputs.cluster).repmgrConf} standby promote", then run "pulumi up".`,
     );
   }
-  return planStart(inputs, last, `it was the last primary (timeline ${last.facts.control?.timeline}) and no node takes writes`);
+  return planStart(
+    inputs,
+    last,
+    `it was the last primary (timeline ${last.facts.control?.timeline}) and no node takes writes`,
+  );
 }
 
 /** Starts an instance through its unit, so that systemd and repmgr see the same one, and waits until SQL answers. */
-export function planStart(inputs: ClusterInputs, { member }: MemberFacts, because: string): Action[] {
-  const unit = clusterPaths(inputs.family, inputs.cluster).postgresqlUnit;
+export function planStart(inputs: ClusterInputs, { member, facts }: MemberFacts, because: string): Action[] {
+  const { postgresqlUnit: unit, startAnyway } = clusterPaths(inputs.family, inputs.cluster);
+  // All peers were just asked over SSH, which the start guard cannot do; so it need not ask again.
+  const pass = facts.isStandby ? "" : `install -D -o postgres -g postgres -m 0600 /dev/null ${sh(startAnyway)}\n`;
   return [
     {
       do: "run",
       host: member.host,
       why: `start PostgreSQL of ${member.node}: ${because}`,
-      script: `systemctl reset-failed ${unit} 2>/dev/null || true
+      script: `${pass}systemctl reset-failed ${unit} 2>/dev/null || true
 systemctl start ${unit} || { journalctl -u ${unit} -n 15 --no-pager -o cat >&2; exit 1; }`,
       deadlineMs: START_DEADLINE_MS,
     },

@@ -23,7 +23,9 @@ export interface PendingRestart {
 /** The settings that wait for a restart, per running node. */
 export function pendingRestarts(view: ClusterView): PendingRestart[] {
   return view.filter(isLive).flatMap(({ member, facts }) => {
-    const settings = Object.keys(facts.running.settings).filter((name) => facts.running.settings[name]?.pendingRestart === true);
+    const settings = Object.keys(facts.running.settings).filter(
+      (name) => facts.running.settings[name]?.pendingRestart === true,
+    );
     return settings.length === 0 ? [] : [{ node: member.node, settings: settings.sort() }];
   });
 }
@@ -44,7 +46,14 @@ export function planRollingRestart(want: PgClusterInputs, view: ClusterView): Ac
       do: "bracket",
       host,
       why: `${names} wait for a restart of ${order.map(({ member }) => member.node).join(", then ")}`,
-      before: [{ do: "run", host, why: "a planned restart must not look like a failure: pause repmgrd", script: repmgr(want, "service pause") }],
+      before: [
+        {
+          do: "run",
+          host,
+          why: "a planned restart must not look like a failure: pause repmgrd",
+          script: repmgr(want, "service pause"),
+        },
+      ],
       body: order.flatMap((m) => restart(want, m, names)),
       after: [{ do: "run", host, why: "repmgrd watches again", script: repmgr(want, "service unpause") }],
     },
@@ -80,7 +89,9 @@ function isLowered(want: PgClusterInputs, { facts }: LiveMember): boolean {
     return Math.sign(Number(want.settings[name]) - Number(facts.running.settings[name]?.setting));
   });
   if (steps.includes(1) && steps.includes(-1)) {
-    throw new Refused(`cluster ${want.cluster}: raise and lower ${PRIMARY_BOUND.join(", ")} in two separate runs: standbys must restart first for the one and last for the other`);
+    throw new Refused(
+      `cluster ${want.cluster}: raise and lower ${PRIMARY_BOUND.join(", ")} in two separate runs: standbys must restart first for the one and last for the other`,
+    );
   }
   return steps.includes(-1);
 }

@@ -1,11 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
+import { nodeConninfo } from "../config/deriveRepmgr";
 import type { ClusterSpec, NodeSpec } from "../config/types";
+import { clusterPaths } from "../families";
 import { HEALTHY_CLUSTER } from "../providers/pgCluster";
 import { addHooks } from "./hooks";
 import { reachOf } from "./hosts";
 import type { StackInventory } from "./inventory";
-import { PgCluster, type PgPackages } from "./kinds";
+import { PgCluster, type PgPackages, type RepmgrNode } from "./kinds";
 import { type ClusterContext, firewallRule, instance, node, postgresqlService, repmgrdService } from "./node";
+
+interface BuiltNode {
+  readonly spec: NodeSpec;
+  readonly resource: RepmgrNode;
+}
 
 /** One cluster: its nodes around the one that begins, then what exists once. Its outputs are what a person wants to read. */
 export class Cluster extends pulumi.ComponentResource {
@@ -40,7 +47,7 @@ export class Cluster extends pulumi.ComponentResource {
 
     const nodes = [{ spec: first, resource: firstNode }, ...others];
     const daemons = nodes.map(({ spec: n, resource }) => repmgrdService(context, n, [resource]));
-    const cluster = this.content(context, [...nodes.map(({ resource }) => resource), ...daemons]);
+    const cluster = this.content(context, nodes, daemons);
     addHooks(context, cluster);
     this.outputs = pulumi.output({
       primary: cluster.primary,
@@ -51,7 +58,11 @@ export class Cluster extends pulumi.ComponentResource {
     this.registerOutputs({ outputs: this.outputs });
   }
 
-  private content({ spec, inventory, shared }: ClusterContext, dependsOn: pulumi.Resource[]): PgCluster {
+  private content(
+    { spec, inventory, shared }: ClusterContext,
+    nodes: readonly BuiltNode[],
+    daemons: pulumi.Resource[],
+  ): PgCluster {
     const passwords = spec.roles.flatMap(({ name, passwordSecret }) =>
       passwordSecret === undefined ? [] : [[name, inventory.secret(passwordSecret)] as const],
     );
@@ -63,9 +74,12 @@ export class Cluster extends pulumi.ComponentResource {
         rolePasswords: pulumi.secret(Object.fromEntries(passwords)) as pulumi.Output<Record<string, string>>,
         databases: spec.databases,
         settings: spec.settings,
+        nodeRoles: pulumi.output(
+          Object.fromEntries(nodes.map(({ spec: { name }, resource }) => [name, resource.role])),
+        ),
         ...HEALTHY_CLUSTER,
       },
-      { parent: this, dependsOn },
+      { parent: this, dependsOn: [...nodes.map(({ resource }) => resource), ...daemons] },
     );
   }
 }
@@ -82,8 +96,10 @@ function sharedInputs(spec: ClusterSpec, inventory: StackInventory): ClusterCont
     port: spec.port,
     dataDirectory: spec.dataDirectory,
     failover: spec.failover,
-    members: spec.nodes.map(({ name, id, host, address, initialRole }) => {
-      return { node: name, id, host, address, witness: initialRole === "witness" };
+    members: spec.nodes.map((node) => {
+      const { name, id, host, address, initialRole } = node;
+      const conninfo = nodeConninfo(spec, node, clusterPaths(spec.family, spec.name).passFile);
+      return { node: name, id, host, address, conninfo, witness: initialRole === "witness" };
     }),
   };
 }

@@ -10,8 +10,10 @@ import type { RepmgrNodeInputs } from "../providers/repmgrNode";
 import type { SystemdUnitInputs } from "../providers/systemdUnit";
 import { shim } from "./shim";
 
-/** What the program gives a resource: its inputs, each maybe still to come; the kind is added here. */
-export type Args<I extends BaseInputs> = { readonly [K in keyof I as Exclude<K, "kind">]: pulumi.Input<I[K]> };
+/** What the program gives a resource: its inputs, each maybe still to come; the same for all is added here. */
+export type Args<I extends BaseInputs> = {
+  readonly [K in keyof I as Exclude<K, "kind" | "pending">]: pulumi.Input<I[K]>;
+};
 
 abstract class Kind<I extends BaseInputs> extends pulumi.CustomResource {
   constructor(
@@ -23,7 +25,12 @@ abstract class Kind<I extends BaseInputs> extends pulumi.CustomResource {
   ) {
     const toCome = Object.fromEntries(outputs.map((output) => [output, undefined]));
     // What pulumi.dynamic.Resource does, with the provider already in its stored form.
-    super(`pulumi-nodejs:dynamic/pg:${kind}`, name, { ...args, kind, ...toCome, __provider: shim }, options);
+    super(
+      `pulumi-nodejs:dynamic/pg:${kind}`,
+      name,
+      { ...args, kind, pending: [], ...toCome, __provider: shim },
+      options,
+    );
   }
 }
 
@@ -64,8 +71,9 @@ export class PgInstance extends Kind<PgInstanceInputs> {
 
 /** A node's registration, and whether it runs and follows. */
 export class RepmgrNode extends Kind<RepmgrNodeInputs> {
+  declare readonly role: pulumi.Output<NodeReport["role"]>;
   constructor(name: string, args: Args<RepmgrNodeInputs>, options: pulumi.CustomResourceOptions) {
-    super("RepmgrNode", name, args, [], options);
+    super("RepmgrNode", name, args, ["role"], options);
   }
 }
 

@@ -16,7 +16,7 @@ export interface ClusterContext {
   readonly spec: ClusterSpec;
   readonly inventory: StackInventory;
   readonly parent: pulumi.Resource;
-  readonly shared: Omit<ClusterInputs, "kind">;
+  readonly shared: Omit<ClusterInputs, "kind" | "pending">;
 }
 
 type After = pulumi.Resource[];
