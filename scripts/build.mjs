@@ -11,7 +11,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const stamp = join(root, "bin", "sources.sha256");
 const hash = sourcesHash(root);
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== hash) {
-  const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+  const tsc = createRequire(import.meta.url).resolve("typescript-compiler/bin/tsc");
   const { status } = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.json")], {
     stdio: "inherit",
     cwd: root,

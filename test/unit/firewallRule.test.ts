@@ -4,6 +4,7 @@ import { parsed, recorded, scripts } from "./kindFixture";
 
 const want: FirewallRuleInputs = {
   kind: "FirewallRule",
+  pending: [],
   reach: {},
   host: "pg3",
   cluster: "main",

@@ -13,6 +13,7 @@ const repository = {
 const packages = ["postgresql-17", "postgresql-17-repmgr"];
 const want: PgPackagesInputs = {
   kind: "PgPackages",
+  pending: [],
   reach: {},
   host: "pg3",
   family: "debian",

@@ -7,6 +7,7 @@ import { connection, parsed, recorded } from "./kindFixture";
 const repository = { name: "lab", uri: "file:/srv/repository", suite: "trixie", components: ["main"], key: "KEY" };
 const inputs: PreflightInputs = {
   kind: "Preflight",
+  pending: [],
   reach: Object.fromEntries(["pg1", "pg2", "pg3"].map((name) => [name, connection(name)])),
   cluster: "main",
   port: 5432,

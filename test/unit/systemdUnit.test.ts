@@ -5,6 +5,7 @@ import { file, outline, parsed, recorded, scripts } from "./kindFixture";
 
 const postgresql: SystemdUnitInputs = {
   kind: "SystemdUnit",
+  pending: [],
   reach: {},
   host: "pg3",
   cluster: "main",
