@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lastLine, runChild, type Finished } from "./childProcess";
 import type { PulumiCli } from "./pulumiCli";
@@ -59,7 +59,8 @@ export class LocalStack {
       what: `pulumi ${args[0] ?? ""}`,
       command: this.request.cli.bin,
       args: [...args, "--stack", this.request.name, ...(args[0] === "stack" ? [] : ["--config-file", this.configFile])],
-      cwd: this.request.project,
+      // "pulumi stack" knows no --config-file and writes the salt of a new stack beside the Pulumi.yaml it finds.
+      cwd: args[0] === "stack" ? this.request.state : this.request.project,
       env: { ...process.env, ...this.environment },
       deadlineMs: DEADLINE_MS,
       ...(onOutput === undefined ? {} : { onOutput }),
@@ -113,9 +114,11 @@ export class LocalStack {
   }
 
   private async configure(): Promise<void> {
-    const { inventory, secrets } = this.request;
+    const { inventory, secrets, project, state } = this.request;
+    copyFileSync(join(project, "Pulumi.yaml"), join(state, "Pulumi.yaml"));
     if (!existsSync(this.configFile)) {
-      writeFileSync(this.configFile, "");
+      // Pulumi.yaml declares the inventory, so without it even "pulumi config" refuses to answer.
+      writeFileSync(this.configFile, `config:\n  repmgr-pulumi:inventory: ${JSON.stringify(inventory)}\n`);
       await this.must(["stack", "select", "--create"]);
     }
     const have = JSON.parse((await this.must(["config", "--json"])).stdout) as Record<string, { value?: string }>;
