@@ -77,7 +77,12 @@ export class Lifecycle {
     const have = await kind.observe(this.world.review(inputs.reach), inputs);
     if (kind.isAbsent(have)) return { id: "" };
     const { inputs: found, outputs } = kind.project(inputs, have);
-    const seen = { ...found, pending: pendingOf(kind, inputs, have) };
+    // What the engine gives us are the old outputs; what is only an output must not come back as an input.
+    const isInput = ([key]: [string, unknown]): boolean => !(key in outputs);
+    const seen = {
+      ...Object.fromEntries(Object.entries(found).filter(isInput)),
+      pending: pendingOf(kind, inputs, have),
+    };
     return { id, inputs: plain(seen), props: plain({ ...seen, ...outputs }) };
   }
 

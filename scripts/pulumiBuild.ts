@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { lastLine, runChild } from "./childProcess";
 import { projectRoot } from "./projectRoot";
@@ -29,12 +29,13 @@ const BINARIES: readonly Binary[] = [
   {
     module: "language-nodejs",
     main: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
-    name: "pulumi-language-nodejs",
+    name: "pulumi-language-nodejs-module",
     expected: "about 20 s",
   },
 ];
 const HEARTBEAT_MS = 15_000;
 const BUILD_DEADLINE_MS = 30 * 60_000;
+const LANGUAGE_HOST = "pulumi-language-nodejs";
 const DYNAMIC_PROVIDER = "pulumi-resource-pulumi-nodejs";
 
 /**
@@ -51,6 +52,8 @@ export async function buildFromModules({ version, home, log }: CliRequest): Prom
   mkdirSync(bin, { recursive: true });
   try {
     for (const binary of BINARIES) await buildOne(binary, version, bin, log);
+    copyFileSync(join(projectRoot(), "cli", "language-nodejs", `${LANGUAGE_HOST}.sh`), join(bin, LANGUAGE_HOST));
+    chmodSync(join(bin, LANGUAGE_HOST), 0o755);
     copyFileSync(join(dirname(require.resolve("@pulumi/pulumi")), DYNAMIC_PROVIDER), join(bin, DYNAMIC_PROVIDER));
     rmSync(join(versions, version), { recursive: true, force: true });
     renameSync(aside, join(versions, version));
