@@ -47,6 +47,7 @@ async function main(args: readonly string[]): Promise<void> {
   const cli = await ensurePulumi(say);
   if (args.includes("--down")) return tearDown(lab, state, cli);
   await lab.up(HOSTS.length, { progress: say });
+  refuseOtherAddresses(lab);
   say(`hosts: ${HOSTS.map((name) => `${name} ${lab.host(name).address}`).join(", ")}`);
 
   title("2. pulumi up on the stack dev");
@@ -66,6 +67,16 @@ async function main(args: readonly string[]): Promise<void> {
   say(`connection string: ${connection}`);
   if (!args.includes("--no-failover")) await failover(lab, stack, connection);
   await finish(args.includes("--keep"), lab, stack);
+}
+
+/** inventory/dev.yml names addresses; a second lab on this machine gets others. */
+function refuseOtherAddresses(lab: Lab): void {
+  const { address } = lab.host("pg1");
+  if (address === "198.18.0.11") return;
+  throw new Error(
+    `another lab on this machine has 198.18.0.0/24, so pg1 got ${address} and inventory/dev.yml says 198.18.0.11. ` +
+      `Type "npm run lab -- down" in the folder of the other one, then "npm run demo -- --down" here, and start again.`,
+  );
 }
 
 async function failover(lab: Lab, stack: LocalStack, connection: string): Promise<void> {
