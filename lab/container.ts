@@ -111,9 +111,10 @@ export class Container {
     await this.linkGone();
   }
 
-  /** The kernel takes a dead host's link away in its own time; a boot before that fails with "File exists". */
+  /** The kernel takes a dead host's link away in its own time, seconds when it is busy; a boot before that fails with "File exists". */
   private async linkGone(): Promise<void> {
     const link = linkName(this.plan, this.name);
+    await run(["ip", "link", "delete", link]);
     await until(`${link} gone`, 10_000, () => !existsSync(`/sys/class/net/${link}`) || "the interface is there", 10);
   }
 
