@@ -1,0 +1,57 @@
+import { dump } from "js-yaml";
+import type { Lab } from "../../../lab";
+
+type Tree = Record<string, unknown>;
+
+/** An inventory file as a person would write it, as data, so that a test can change what it is about. */
+export interface InventoryFile {
+  defaults: { ssh: Tree; repository: Tree };
+  hosts: Record<string, Tree>;
+  postgresql_clusters: Record<string, Tree>;
+}
+
+/** Hosts of a data node in the cluster `main`; pg4 is a stranger to it. */
+export const HOSTS = ["pg1", "pg2", "pg3"] as const;
+export const OUTSIDER = "pg4";
+export const LAB_SIZE = 4;
+
+/** One cluster of three; on pg2 sudo asks for a password. Failovers begin after two seconds, so that tests can watch. */
+export function threeNodes(lab: Lab): InventoryFile {
+  return {
+    defaults: {
+      ssh: { user: "admin", key_file: lab.keyFile, known_hosts: lab.knownHosts },
+      repository: { name: "lab", ...lab.aptRepository, components: ["main"], key_file: lab.repositoryKey },
+    },
+    hosts: {
+      pg1: { address: lab.host("pg1").address },
+      pg2: {
+        address: lab.host("pg2").address,
+        ssh: { user: "ops", sudo: "password", sudo_password_secret: "ops_sudo_password" },
+      },
+      pg3: { address: lab.host("pg3").address },
+    },
+    postgresql_clusters: {
+      main: {
+        version: 17,
+        port: 5432,
+        nodes: { n1: { id: 1, host: "pg1", role: "primary" }, n2: { id: 2, host: "pg2" }, n3: { id: 3, host: "pg3" } },
+        settings: { log_min_duration_statement: "1s", max_connections: 100 },
+        clients: [`${controlAddress(lab)}/32`],
+        roles: { app: { password_secret: "app_password" } },
+        databases: { app: { owner: "app" } },
+        repmgr: { options: QUICK_FAILOVER },
+      },
+    },
+  };
+}
+
+export const QUICK_FAILOVER = { reconnect_attempts: 2, reconnect_interval: 1, monitor_interval_secs: 1 };
+
+/** The control machine as the hosts see it: the first address of their network. */
+export function controlAddress(lab: Lab): string {
+  return lab.host("pg1").address.replace(/\d+$/, "1");
+}
+
+export function yaml(inventory: InventoryFile): string {
+  return dump(structuredClone(inventory), { noRefs: true });
+}
