@@ -29,7 +29,7 @@ export const FILES = {
 
 /** Writes the benchmark's inventory: the lab's three hosts with the cluster of inventory/common.yml. */
 export function writeInventory(lab: Lab, path: string): void {
-  const nodes = HOSTS.map((host, index) => [
+  const nodes = HOSTS.map((host, index): [string, object] => [
     `n${index + 1}`,
     { id: index + 1, host, ...(index === 0 && { role: "primary" }) },
   ]);

@@ -9,4 +9,4 @@ export const LIMITS = {
 } as const;
 
 /** How often each thing is measured; the median counts. */
-export const RUNS = { floor: 3, firstUp: 3, firstUpWithPreview: 1, preview: 5 } as const;
+export const RUNS = { first: 3, preview: 5 } as const;

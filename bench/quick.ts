@@ -45,22 +45,25 @@ async function measure(lab: Lab): Promise<Measured> {
   };
   await firstUp(lab, stacks, m, false);
   const wanted = await endState(lab);
-  const floor = await Floor.prepare(lab, join(dir, "floor"), {
-    repmgr: secrets.main_repmgr_password,
-    app: secrets.app_password,
-  });
+  const passwords = { repmgr: secrets.main_repmgr_password, app: secrets.app_password };
+  const floor = await Floor.prepare(lab, join(dir, "floor"), passwords);
   await previews(lab, stacks, m);
-  for (let run = 1; run <= RUNS.floor; run++) {
-    await bareHosts(lab);
-    m.floor.push(await floor.run());
-    await proveReplication(lab);
-    const found = await endState(lab);
-    if (found !== wanted) throw new Error(`the floor leaves another end state:\n${difference(wanted, found)}`);
-    say(`floor: ${seconds(m.floor)}; same end state as pulumi up, and a row arrives on both standbys`);
+  // In turns, so that what else the machine does falls on both.
+  for (let round = 1; round <= RUNS.first; round++) {
+    if (round > 1) await firstUp(lab, stacks, m, false);
+    await deployFloor(lab, floor, wanted, m);
   }
-  for (let run = 2; run <= RUNS.firstUp; run++) await firstUp(lab, stacks, m, false);
-  for (let run = 1; run <= RUNS.firstUpWithPreview; run++) await firstUp(lab, stacks, m, true);
+  await firstUp(lab, stacks, m, true);
   return m;
+}
+
+async function deployFloor(lab: Lab, floor: Floor, wanted: string, m: Measured): Promise<void> {
+  await bareHosts(lab);
+  m.floor.push(await floor.run());
+  await proveReplication(lab);
+  const found = await endState(lab);
+  if (found !== wanted) throw new Error(`the floor leaves another end state:\n${difference(wanted, found)}`);
+  say(`floor: ${seconds(m.floor)}; same end state as pulumi up, and a row arrives on both standbys`);
 }
 
 async function firstUp(lab: Lab, stacks: Stacks, m: Measured, withPreview: boolean): Promise<void> {
