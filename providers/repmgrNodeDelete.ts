@@ -11,7 +11,7 @@ const STOP_DEADLINE_MS = 300_000;
 /**
  * Takes a node out of its cluster: unregistered, stopped, its slot dropped, repmgr's files gone. PgCluster's delete,
  * which runs first when the whole cluster goes, has emptied repmgr.nodes; that is how the two are told apart.
- * @throws Refused for the live primary of a cluster that stays
+ * @throws Refused for the live primary of a cluster that stays, and for one that cannot be asked
  */
 export function planNodeDelete(have: RepmgrNodeFacts, inputs: RepmgrNodeInputs): Action[] {
   const { host, node, cluster } = inputs;
@@ -24,6 +24,12 @@ export function planNodeDelete(have: RepmgrNodeFacts, inputs: RepmgrNodeInputs):
     throw new Refused(
       `cluster ${cluster}: ${node} on ${host} is the primary and ${others.map(({ name }) => name).join(", ")} depend on it. ` +
         `Switch over first: "sudo -u postgres repmgr -f ${paths.repmgrConf} standby switchover" on another node.`,
+    );
+  }
+  if (self.facts.alive && primary === undefined && !self.facts.isStandby && !self.member.witness) {
+    throw new Refused(
+      `cluster ${cluster}: ${node} on ${host} is up as a primary and refuses connections (${self.facts.refusal}), so nobody can see who depends on it. ` +
+        `Make it answer, or stop it with "sudo systemctl stop postgresql-${cluster}".`,
     );
   }
   const actions: Action[] = [];

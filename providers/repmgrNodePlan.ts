@@ -37,12 +37,27 @@ export function planNode(want: RepmgrNodeInputs, have: RepmgrNodeFacts): Action[
 }
 
 function planRun(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: MemberFacts): Action[] {
-  if (self.facts.alive) return planStart(want, self, `it is up but refuses connections: ${self.facts.refusal}`);
   if (self.member.witness) return planStart(want, self, "the witness votes only while it runs");
   const primary = thePrimary(want.cluster, have.view);
+  if (self.facts.alive) {
+    if (!self.facts.isStandby && primary !== undefined) throw comesUpBeside(want, self, primary);
+    return planStart(want, self, "it is up");
+  }
   if (primary === undefined) return planRevival(want, have.view);
   if (self.facts.isStandby) return planStart(want, self, `it is a standby and ${primary.member.node} is primary`);
   return planRejoin(want, self, primary);
+}
+
+function comesUpBeside(
+  { cluster, host, node }: RepmgrNodeInputs,
+  { facts }: MemberFacts,
+  primary: LiveMember,
+): Refused {
+  const { member, facts: theirs } = primary;
+  return new Refused(
+    `cluster ${cluster}: ${node} on ${host} is up as a primary (it refuses connections: ${facts.refusal}), and ${member.node} on ${member.host} ` +
+      `is primary on timeline ${theirs.running.timeline}. Stop the one to give up with "sudo systemctl stop postgresql-${cluster}", then run "pulumi up": it is rejoined.`,
+  );
 }
 
 function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMember): Action[] {

@@ -19,7 +19,8 @@ export function planRevival(inputs: ClusterInputs, view: ClusterView): Action[] 
   if (livePrimaries(view).length > 0) return [];
   const data = view.filter(({ member, facts }) => !member.witness && facts.data === "present");
   const crashed = data.filter((m) => !m.facts.isStandby);
-  const electors = data.filter(isLive).filter((m) => m.facts.repmgrd === "active");
+  // A paused repmgrd promotes nobody, and does not make up for it when it is unpaused later.
+  const electors = data.filter(isLive).filter(({ facts: f }) => f.repmgrd === "active" && f.repmgr?.paused !== true);
   if (inputs.failover === "automatic" && electors.length > 0) return [waitForElection(inputs, electors)];
   const last = lastPrimary(inputs.cluster, crashed);
   if (last === undefined) {
@@ -29,6 +30,7 @@ export function planRevival(inputs: ClusterInputs, view: ClusterView): Action[] 
         `"sudo -u postgres repmgr -f ${clusterPaths(inputs.family, inputs.cluster).repmgrConf} standby promote", then run "pulumi up".`,
     );
   }
+  refuseOlder(inputs, last, data);
   return planStart(
     inputs,
     last,
@@ -37,10 +39,19 @@ export function planRevival(inputs: ClusterInputs, view: ClusterView): Action[] 
 }
 
 /** Starts an instance through its unit, so that systemd and repmgr see the same one, and waits until SQL answers. */
-export function planStart(inputs: ClusterInputs, { member, facts }: MemberFacts, because: string): Action[] {
+export function planStart(inputs: ClusterInputs, self: MemberFacts, because: string): Action[] {
+  const { member, facts } = self;
+  const { node, host } = member;
+  if (facts.alive) {
+    return [
+      planAnswer(inputs, host, `${node} is up and refuses connections (${facts.refusal}): wait until it answers SQL`),
+    ];
+  }
   const { postgresqlUnit: unit, startAnyway } = clusterPaths(inputs.family, inputs.cluster);
-  // All peers were just asked over SSH, which the start guard cannot do; so it need not ask again.
-  const pass = facts.isStandby ? "" : `install -D -o postgres -g postgres -m 0600 /dev/null ${sh(startAnyway)}\n`;
+  // All peers were just asked over SSH, which the start guard cannot do; so it need not ask again, this once.
+  const pass = facts.isStandby
+    ? ""
+    : `trap ${sh(`rm -f ${sh(startAnyway)}`)} EXIT\ninstall -D -o postgres -g postgres -m 0600 /dev/null ${sh(startAnyway)}\n`;
   return [
     {
       do: "run",
@@ -50,13 +61,32 @@ export function planStart(inputs: ClusterInputs, { member, facts }: MemberFacts,
 systemctl start ${unit} || { journalctl -u ${unit} -n 15 --no-pager -o cat >&2; exit 1; }`,
       deadlineMs: START_DEADLINE_MS,
     },
-    waitFor(
-      { host: member.host, why: `${member.node} answers SQL`, deadlineMs: START_DEADLINE_MS },
-      instanceOf(inputs),
-      ({ running, refusal, data, alive }) =>
-        running === undefined ? refusal || `PGDATA ${data}, postmaster ${alive ? "alive" : "not running"}` : undefined,
-    ),
+    planAnswer(inputs, host, `${node} answers SQL`),
   ];
+}
+
+function planAnswer(inputs: ClusterInputs, host: string, why: string): Action {
+  return waitFor(
+    { host, why, deadlineMs: START_DEADLINE_MS },
+    instanceOf(inputs),
+    ({ running, refusal, data, alive }) =>
+      running === undefined ? refusal || `PGDATA ${data}, postmaster ${alive ? "alive" : "not running"}` : undefined,
+  );
+}
+
+/** @throws Refused when a standby is on a later timeline: the primary it followed is gone, and took writes after this one */
+function refuseOlder({ cluster, family }: ClusterInputs, last: MemberFacts, data: readonly MemberFacts[]): void {
+  const newer = data.find((m) => timelineOf(m) > timelineOf(last));
+  if (newer === undefined) return;
+  throw new Refused(
+    `cluster ${cluster}: ${last.member.node} was primary on timeline ${timelineOf(last)}, but ${newer.member.node} is on timeline ` +
+      `${timelineOf(newer)}: it followed a later primary that is gone, and holds rows that ${last.member.node} lacks. Promote it by hand: ` +
+      `"sudo -u postgres repmgr -f ${clusterPaths(family, cluster).repmgrConf} standby promote" on ${newer.member.host}, then run "pulumi up".`,
+  );
+}
+
+function timelineOf({ facts }: MemberFacts): number {
+  return Math.max(facts.control?.timeline ?? 0, facts.running?.timeline ?? 0);
 }
 
 /** @throws Refused when two stopped nodes were primaries on the same timeline: one of them may hold rows the other lacks */

@@ -1,0 +1,440 @@
+import { Refused } from "../../providers/kind";
+import type { InstanceFacts } from "../../facts/instance";
+import { repmgrNodeKind, type RepmgrNodeInputs } from "../../providers/repmgrNode";
+import * as facts from "../support/facts";
+
+const { plan } = repmgrNodeKind;
+const primary2 = (): InstanceFacts =>
+  facts.primary({ repmgr: { nodes: facts.rows(2), paused: false } }, { timeline: 2 });
+const row1 = (over: object): InstanceFacts => {
+  const nodes = facts.rows().map((row) => (row.id === 2 ? { ...row, ...over } : row));
+  return facts.primary({ repmgr: { nodes } });
+};
+const receiver = (over: object): Parameters<typeof facts.standby>[2] => ({
+  walReceiver: { status: "streaming", senderHost: "198.18.0.11", senderPort: 5432, slot: "repmgr_slot_2", ...over },
+});
+
+interface Case {
+  readonly self: number;
+  readonly nodes: InstanceFacts[];
+  readonly witness?: number;
+  readonly want?: Partial<RepmgrNodeInputs>;
+}
+
+function planOf({ self, nodes, witness, want }: Case): ReturnType<typeof plan> {
+  const inputs = facts.nodeInputs(self, want);
+  return plan(inputs, facts.nodeFacts(inputs, facts.view(nodes, witness)));
+}
+
+describe("the plan of a node, by what it is and what its peers are", () => {
+  test.each<[string, Case, string[]]>([
+    ["the primary of a healthy cluster", { self: 1, nodes: [facts.primary(), facts.standby(2), facts.standby(3)] }, []],
+    ["a standby of a healthy cluster", { self: 2, nodes: [facts.primary(), facts.standby(2), facts.standby(3)] }, []],
+    [
+      "the primary, whose standbys are down",
+      { self: 1, nodes: [facts.primary(), facts.stoppedStandby(), facts.without("absent")] },
+      [],
+    ],
+    [
+      "a standby that does not stream",
+      { self: 2, nodes: [facts.primary(), facts.standby(2, 1, { walReceiver: null }), facts.standby(3)] },
+      ["pg2: detached: it does not stream from n1: follow n1", "pg2: n2 streams from n1"],
+    ],
+    [
+      "a standby that waits for WAL to begin",
+      { self: 2, nodes: [facts.primary(), facts.standby(2, 1, receiver({ status: "waiting" })), facts.standby(3)] },
+      ["pg2: detached: it does not stream from n1: follow n1", "pg2: n2 streams from n1"],
+    ],
+    [
+      "a standby of the wrong upstream",
+      { self: 2, nodes: [facts.primary(), facts.standby(2, 3), facts.standby(3)] },
+      ["pg2: detached: it streams from 198.18.0.13:5432, not from n1: follow n1", "pg2: n2 streams from n1"],
+    ],
+    [
+      "a standby that streams from another port",
+      { self: 2, nodes: [facts.primary(), facts.standby(2, 1, receiver({ senderPort: 5433 })), facts.standby(3)] },
+      ["pg2: detached: it streams from 198.18.0.11:5433, not from n1: follow n1", "pg2: n2 streams from n1"],
+    ],
+    [
+      "a standby without its slot",
+      { self: 2, nodes: [facts.primary(), facts.standby(2, 1, receiver({ slot: null })), facts.standby(3)] },
+      ["pg2: detached: it streams without its slot repmgr_slot_2: follow n1", "pg2: n2 streams from n1"],
+    ],
+    [
+      "a cascading standby below its named upstream",
+      {
+        self: 2,
+        want: { upstream: "n3" },
+        nodes: [facts.primary(), facts.standby(2, 3), facts.standby(3)],
+      },
+      [],
+    ],
+    [
+      "a cascading standby whose named upstream is down",
+      {
+        self: 2,
+        want: { upstream: "n3" },
+        nodes: [facts.primary(), facts.standby(2, 3), facts.stoppedStandby()],
+      },
+      ["pg2: detached: it streams from 198.18.0.13:5432, not from n1: follow n1", "pg2: n2 streams from n1"],
+    ],
+    [
+      "a former primary that is down, beside a new primary",
+      { self: 1, nodes: [facts.formerPrimary(1), primary2(), facts.standby(3, 2)] },
+      [
+        "pg1: n1 was primary on timeline 1; n2 is primary on timeline 2: rejoin it as a standby, rewound to where they parted",
+        "pg1: n1 is back as a standby",
+      ],
+    ],
+    [
+      "a standby that is down",
+      { self: 2, nodes: [facts.primary(), facts.stoppedStandby(), facts.standby(3)] },
+      ["pg2: start PostgreSQL of n2: it is a standby and n1 is primary", "pg2: n2 answers SQL"],
+    ],
+    [
+      "the last primary with everything stopped, seen from a standby",
+      { self: 2, nodes: [facts.formerPrimary(), facts.stoppedStandby(), facts.stoppedStandby()] },
+      [
+        "pg1: start PostgreSQL of n1: it was the last primary (timeline 1) and no node takes writes",
+        "pg1: n1 answers SQL",
+      ],
+    ],
+    [
+      "everything stopped after a failover, seen from the old primary",
+      { self: 1, nodes: [facts.formerPrimary(1), facts.formerPrimary(2), facts.stoppedStandby(2)] },
+      [
+        "pg2: start PostgreSQL of n2: it was the last primary (timeline 2) and no node takes writes",
+        "pg2: n2 answers SQL",
+      ],
+    ],
+    [
+      "no primary while repmgrd may be electing",
+      { self: 1, nodes: [facts.formerPrimary(1), facts.standby(2), facts.standby(3)] },
+      [
+        "pg2: no node takes writes and repmgrd runs beside n2 and n3: the promotion is repmgrd's to decide, so wait for it",
+      ],
+    ],
+    [
+      "no primary and manual failover",
+      {
+        self: 2,
+        want: { failover: "manual" },
+        nodes: [facts.formerPrimary(1), facts.standby(2), facts.standby(3)],
+      },
+      [
+        "pg1: start PostgreSQL of n1: it was the last primary (timeline 1) and no node takes writes",
+        "pg1: n1 answers SQL",
+      ],
+    ],
+    [
+      "no primary and repmgrd stopped everywhere",
+      {
+        self: 2,
+        nodes: [
+          facts.formerPrimary(1),
+          facts.standby(2, 1, {}, { repmgrd: "inactive" }),
+          facts.standby(3, 1, {}, { repmgrd: "failed" }),
+        ],
+      },
+      [
+        "pg1: start PostgreSQL of n1: it was the last primary (timeline 1) and no node takes writes",
+        "pg1: n1 answers SQL",
+      ],
+    ],
+    [
+      "no primary and repmgrd paused, so that it promotes nobody",
+      {
+        self: 2,
+        nodes: [
+          facts.formerPrimary(1),
+          facts.standby(2, 1, {}, { repmgr: { nodes: facts.rows(), paused: true } }),
+          facts.standby(3, 1, {}, { repmgr: { nodes: facts.rows(), paused: true } }),
+        ],
+      },
+      [
+        "pg1: start PostgreSQL of n1: it was the last primary (timeline 1) and no node takes writes",
+        "pg1: n1 answers SQL",
+      ],
+    ],
+    [
+      "the primary, up and refusing connections",
+      { self: 1, nodes: [facts.refusing(false), facts.stoppedStandby(), facts.stoppedStandby()] },
+      ["pg1: n1 is up and refuses connections (FATAL:  sorry, too many clients already): wait until it answers SQL"],
+    ],
+    [
+      "a standby, up and refusing connections",
+      { self: 2, nodes: [facts.primary(), facts.refusing(true, "starting up"), facts.standby(3)] },
+      ["pg2: n2 is up and refuses connections (starting up): wait until it answers SQL"],
+    ],
+    [
+      "the primary without repmgr's role",
+      { self: 1, nodes: [facts.primary({}, { roles: [] }), facts.standby(2), facts.standby(3)] },
+      ["pg1: repmgr's role is missing: make role, database and extension as repmgr needs them"],
+    ],
+    [
+      "the primary without the extension",
+      { self: 1, nodes: [facts.primary({ repmgr: undefined }), facts.standby(2), facts.standby(3)] },
+      ["pg1: repmgr's role is without its extension: make role, database and extension as repmgr needs them"],
+    ],
+    [
+      "the primary, whose repmgr has another password",
+      {
+        self: 1,
+        want: { repmgrPassword: "another" },
+        nodes: [facts.primary(), facts.standby(2), facts.standby(3)],
+      },
+      ["pg1: repmgr's role is with another password: make role, database and extension as repmgr needs them"],
+    ],
+    [
+      "the primary, not registered",
+      { self: 1, nodes: [facts.primary({ repmgr: { nodes: [] } }), facts.standby(2), facts.standby(3)] },
+      ["pg1: n1 is primary and not registered"],
+    ],
+    [
+      "a standby below a primary that is not registered",
+      { self: 2, nodes: [facts.primary({ repmgr: { nodes: [] } }), facts.standby(2), facts.standby(3)] },
+      ["pg1: n1 is primary and not registered, and n2 goes below it"],
+    ],
+    [
+      "a standby registered as inactive",
+      { self: 2, nodes: [row1({ active: false }), facts.standby(2), facts.standby(3)] },
+      ["pg2: n2 is registered with active false: register it as standby"],
+    ],
+    [
+      "a standby registered as primary, after a failover it did not see",
+      { self: 2, nodes: [row1({ type: "primary", priority: 50 }), facts.standby(2), facts.standby(3)] },
+      ['pg2: n2 is registered with type "primary", priority 50: register it as standby'],
+    ],
+    [
+      "a witness that is attached",
+      {
+        self: 3,
+        witness: 3,
+        nodes: [facts.primary({ repmgr: { nodes: facts.rows(1, 3) } }), facts.standby(2), facts.primary()],
+      },
+      [],
+    ],
+    [
+      "a witness that is down",
+      { self: 3, witness: 3, nodes: [facts.primary(), facts.standby(2), facts.formerPrimary()] },
+      ["pg3: start PostgreSQL of n3: the witness votes only while it runs", "pg3: n3 answers SQL"],
+    ],
+    [
+      "a witness without the extension",
+      { self: 3, witness: 3, nodes: [facts.primary(), facts.standby(2), facts.primary({ repmgr: undefined })] },
+      ["pg3: repmgr's role is without its extension: make role, database and extension as repmgr needs them"],
+    ],
+    [
+      "a witness that is not registered",
+      {
+        self: 3,
+        witness: 3,
+        nodes: [facts.primary({ repmgr: { nodes: facts.rows().slice(0, 2) } }), facts.standby(2), facts.primary()],
+      },
+      ["pg3: n3 is not registered: register it as witness"],
+    ],
+  ])("%s", (_, c, expected) => {
+    expect(facts.whys(planOf(c))).toEqual(expected);
+  });
+});
+
+describe("what only a person can decide is refused", () => {
+  test.each<[string, Case, RegExp]>([
+    [
+      "no data",
+      { self: 2, nodes: [facts.primary(), facts.without("empty"), facts.standby(3)] },
+      /pg2: main\/n2 has no data/,
+    ],
+    [
+      "two primaries, seen from one",
+      { self: 1, nodes: [facts.primary(), primary2(), facts.standby(3)] },
+      /n1 on pg1 \(timeline 1\) and n2 on pg2 \(timeline 2\) both take writes.*systemctl stop postgresql-main/,
+    ],
+    [
+      "two primaries, seen from a standby",
+      { self: 3, nodes: [facts.primary(), primary2(), facts.standby(3)] },
+      /both take writes/,
+    ],
+    [
+      "two primaries, seen from a former primary that is down",
+      { self: 3, nodes: [facts.primary(), primary2(), facts.formerPrimary()] },
+      /both take writes/,
+    ],
+    [
+      "two last primaries on one timeline",
+      { self: 1, nodes: [facts.formerPrimary(3), facts.formerPrimary(3), facts.stoppedStandby(3)] },
+      /n1 and n2 were both stopped as primaries on timeline 3/,
+    ],
+    [
+      "only standbys, all stopped",
+      { self: 1, nodes: [facts.stoppedStandby(), facts.stoppedStandby(), facts.without("absent")] },
+      /no node was primary last \(n1: shut down in recovery, n2: shut down in recovery\).*standby promote/,
+    ],
+    [
+      "the last primary is older than a standby: its successor is gone",
+      { self: 1, nodes: [facts.formerPrimary(1), facts.without("absent"), facts.stoppedStandby(2)] },
+      /n1 was primary on timeline 1, but n3 is on timeline 2/,
+    ],
+    [
+      "the last primary is older than a standby that runs",
+      {
+        self: 3,
+        want: { failover: "manual" },
+        nodes: [facts.formerPrimary(1), facts.without("absent"), facts.standby(3, 2, { timeline: 2 })],
+      },
+      /n1 was primary on timeline 1, but n3 is on timeline 2/,
+    ],
+    [
+      "a former primary that is coming up beside a new one",
+      {
+        self: 1,
+        nodes: [facts.refusing(false, "the database system is starting up"), primary2(), facts.standby(3, 2)],
+      },
+      /n1 on pg1 is up as a primary .*starting up.* n2 on pg2 is primary on timeline 2.*systemctl stop postgresql-main/,
+    ],
+    [
+      "a standby below a primary without repmgr",
+      { self: 2, nodes: [facts.primary({ repmgr: undefined }), facts.standby(2), facts.standby(3)] },
+      /n1 is primary but has no repmgr extension/,
+    ],
+    [
+      "a witness with no primary to register at",
+      { self: 3, witness: 3, nodes: [facts.stoppedStandby(), facts.stoppedStandby(), facts.primary()] },
+      /no node is primary/,
+    ],
+  ])("%s", (_, c, message) => {
+    expect(() => planOf(c)).toThrow(Refused);
+    expect(() => planOf(c)).toThrow(message);
+  });
+});
+
+test("a pass for the start guard never outlives the start it was made for", () => {
+  const [start] = planOf({ self: 1, nodes: [facts.formerPrimary(), facts.stoppedStandby(), facts.stoppedStandby()] });
+  const text = facts.shell(start === undefined ? [] : [start]);
+  expect(text).toMatch(/trap 'rm -f .*main\.start-anyway/);
+  expect(text.indexOf("trap")).toBeLessThan(text.indexOf("install"));
+  const standby = planOf({ self: 2, nodes: [facts.primary(), facts.stoppedStandby(), facts.standby(3)] });
+  expect(facts.shell(standby)).not.toContain("start-anyway");
+});
+
+describe("its files", () => {
+  const healthy = facts.healthy();
+  const inputs = facts.nodeInputs(2);
+
+  test.each<[string, Parameters<typeof facts.nodeFacts>[2], string[]]>([
+    ["repmgr.conf missing", { repmgrConf: undefined }, ["putFile: repmgr needs its configuration"]],
+    [
+      "repmgr.conf edited by hand",
+      { repmgrConf: facts.file("node_id='2'\npriority=1\n", { mode: "0640" }) },
+      [
+        "putFile: repmgr.conf differs in conninfo, priority, location",
+        "run: repmgrd reads its configuration when it starts",
+      ],
+    ],
+    [
+      "sudoers with another mode",
+      {
+        sudoers: facts.file("postgres ALL=(root) NOPASSWD: /usr/bin/systemctl start postgresql-main\n", {
+          owner: "root:root",
+          mode: "0640",
+        }),
+      },
+      ["putFile: repmgr starts and stops PostgreSQL through systemd with 1 exact commands"],
+    ],
+    [
+      "sudoers with one command more",
+      {
+        sudoers: facts.file(
+          "postgres ALL=(root) NOPASSWD: /usr/bin/systemctl start postgresql-main\npostgres ALL=(root) NOPASSWD: ALL\n",
+          { owner: "root:root", mode: "0440" },
+        ),
+      },
+      ["putFile: repmgr starts and stops PostgreSQL through systemd with 1 exact commands"],
+    ],
+  ])("%s", (_, over, expected) => {
+    const actions = plan(inputs, facts.nodeFacts(inputs, healthy, over));
+    expect(actions.map((a) => `${a.do}: ${a.why}`)).toEqual(expected);
+  });
+
+  test("a sudoers file is only put in place when visudo accepts it", () => {
+    const [put] = plan(inputs, facts.nodeFacts(inputs, healthy, { sudoers: undefined }));
+    expect(put).toMatchObject({
+      path: "/etc/sudoers.d/repmgr-main",
+      owner: "root:root",
+      mode: "0440",
+      check: 'visudo -cqf "$1"',
+    });
+  });
+});
+
+describe("a node leaves", () => {
+  const leave = (c: Case): ReturnType<typeof plan> => {
+    const inputs = facts.nodeInputs(c.self, c.want);
+    return repmgrNodeKind.planDelete(facts.nodeFacts(inputs, facts.view(c.nodes, c.witness)), inputs);
+  };
+  const slots = [{ name: "repmgr_slot_2", active: true, walStatus: "reserved" }];
+
+  test.each<[string, Case, string[]]>([
+    [
+      "a standby of a cluster that stays",
+      { self: 2, nodes: [facts.primary({}, { slots }), facts.standby(2), facts.standby(3)] },
+      [
+        "pg1: n2 leaves the cluster: unregister it",
+        "pg2: main/n2 is no longer managed: stop its PostgreSQL",
+        "pg1: the slot of n2 would keep WAL for ever: drop it, its node is stopped and unregistered",
+        "pg2: main/n2 is no longer managed: remove repmgr's files",
+      ],
+    ],
+    [
+      "a slot that is not of a registered node stays",
+      {
+        self: 2,
+        nodes: [
+          facts.primary({ repmgr: { nodes: facts.rows().filter(({ id }) => id !== 2) } }, { slots }),
+          facts.standby(2),
+          facts.standby(3),
+        ],
+      },
+      [
+        "pg2: main/n2 is no longer managed: stop its PostgreSQL",
+        "pg2: main/n2 is no longer managed: remove repmgr's files",
+      ],
+    ],
+    [
+      "the primary, when nobody is registered any more",
+      { self: 1, nodes: [facts.primary({ repmgr: { nodes: [] } }), facts.stoppedStandby(), facts.stoppedStandby()] },
+      [
+        "pg1: main/n1 is no longer managed: stop its PostgreSQL",
+        "pg1: main/n1 is no longer managed: remove repmgr's files",
+      ],
+    ],
+    [
+      "a stopped node of a stopped cluster",
+      { self: 2, nodes: [facts.formerPrimary(), facts.stoppedStandby(), facts.stoppedStandby()] },
+      ["pg2: main/n2 is no longer managed: remove repmgr's files"],
+    ],
+  ])("%s", (_, c, expected) => expect(facts.whys(leave(c))).toEqual(expected));
+
+  test.each<[string, Case, RegExp]>([
+    [
+      "the primary of a cluster that stays",
+      { self: 1, nodes: [facts.primary(), facts.standby(2), facts.standby(3)] },
+      /n1 on pg1 is the primary and n2, n3 depend on it.*standby switchover/,
+    ],
+    [
+      "a primary that lets nobody ask who depends on it",
+      { self: 1, nodes: [facts.refusing(false), facts.standby(2), facts.standby(3)] },
+      /n1 on pg1 .*refuses connections.*too many clients.*systemctl stop postgresql-main/,
+    ],
+  ])("refused: %s", (_, c, message) => {
+    expect(() => leave(c)).toThrow(Refused);
+    expect(() => leave(c)).toThrow(message);
+  });
+});
+
+test("what it projects is exactly its inputs when healthy", () => {
+  for (const id of [1, 2, 3]) {
+    const inputs = facts.nodeInputs(id);
+    expect(repmgrNodeKind.project(inputs, facts.nodeFacts(inputs, facts.healthy())).inputs).toEqual(inputs);
+  }
+});
