@@ -19,17 +19,11 @@ const FILE_OWNER = "postgres:postgres";
 export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Action[] {
   const self = memberOf(have.view, want.node);
   refuseForeignData(want, have, self);
-  const creates = self.facts.data === "present" ? [] : planData(want, have, self);
-  const files = planFiles(want, have, creates.length > 0);
-  const loads = self.facts.running !== undefined && (files.length > 0 || !isLoaded(self.facts, have));
-  return [
-    ...planPassFile(want, have),
-    ...creates,
-    ...files,
-    ...planOwnership(want, self.facts),
-    ...planAlterSystem(want, self.facts),
-    ...(loads ? [reload(want)] : []),
-  ];
+  const passFile = planPassFile(want, have);
+  if (self.facts.data !== "present") return [...passFile, ...planData(want, have, self)];
+  const changes = [...planFiles(want, have, false), ...planAlterSystem(want, self.facts)];
+  const loads = self.facts.running !== undefined && (changes.length > 0 || !isLoaded(self.facts, have));
+  return [...passFile, ...changes, ...planOwnership(want, self.facts), ...(loads ? [reload(want)] : [])];
 }
 
 /** Removes what is ours and keeps PGDATA, unless the inventory allowed its loss before. */
@@ -51,6 +45,7 @@ export function planInstanceDelete(have: PgInstanceFacts, inputs: PgInstanceInpu
     });
   }
   if (inputs.allowDataLoss && facts.data === "present") {
+    refuseOtherCluster(inputs, have);
     const why = `remove the data of ${cluster}/${node} in ${dataDirectory}, as allow_data_loss says`;
     actions.push({
       do: "run",
@@ -96,12 +91,7 @@ function refuseForeignData(want: PgInstanceInputs, have: PgInstanceFacts, { fact
       `${where} holds PostgreSQL ${facts.majorVersion}, cluster ${want.cluster} is version ${want.version}`,
     );
   }
-  const named = parsePostgresConf(have.postgresConf?.content ?? "").cluster_name;
-  if (named !== undefined && named !== want.cluster) {
-    throw new Refused(
-      `${where} belongs to the cluster ${named}, not to ${want.cluster}; choose another data_directory`,
-    );
-  }
+  refuseOtherCluster(want, have);
   if (memberOf(have.view, want.node).member.witness) return;
   for (const other of have.view) {
     const theirs = other.facts.control?.systemIdentifier;
@@ -113,13 +103,28 @@ function refuseForeignData(want: PgInstanceInputs, have: PgInstanceFacts, { fact
   }
 }
 
+function refuseOtherCluster(
+  { host, dataDirectory, cluster }: PgInstanceInputs,
+  { postgresConf }: PgInstanceFacts,
+): void {
+  const named = parsePostgresConf(postgresConf?.content ?? "").cluster_name;
+  if (named === undefined || named === cluster) return;
+  throw new Refused(
+    `${host}: ${dataDirectory} belongs to the cluster ${named}, not to ${cluster}; choose another data_directory`,
+  );
+}
+
+/** Files go into a PGDATA only with its data: alone they would look like somebody else's directory the next time. */
 function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFacts): Action[] {
-  if (self.member.witness) return planInitdb(want, "a witness has an instance of its own");
+  const files = planFiles(want, have, true);
+  if (self.member.witness) return [...planInitdb(want, "a witness has an instance of its own"), ...files];
   const primary = thePrimary(want.cluster, have.view);
-  if (primary !== undefined) return planClone(want, primary.member);
+  if (primary !== undefined) return [...planClone(want, primary.member), ...files];
   const others = have.view.filter(({ member, facts }) => !member.witness && facts.data === "present");
   if (others.length > 0) return planRevival(want, have.view);
-  if (want.initial) return planInitdb(want, "no node has data yet and the inventory says this one begins");
+  if (want.initial) {
+    return [...planInitdb(want, "no node has data yet and the inventory says this one begins"), ...files];
+  }
   throw new Refused(`cluster ${want.cluster}: ${want.node} has nothing to be cloned from, no node has data yet`);
 }
 

@@ -1,0 +1,352 @@
+import type { InstanceFacts } from "../../facts/instance";
+import { Refused } from "../../providers/kind";
+import { pgInstanceKind, type PgInstanceFacts, type PgInstanceInputs } from "../../providers/pgInstance";
+import * as facts from "../support/facts";
+
+const { plan } = pgInstanceKind;
+const NOTHING = { postgresConf: undefined, hbaConf: undefined, passFile: undefined };
+const DATA = "/var/lib/postgresql/17/main";
+
+interface Case {
+  readonly self?: number;
+  readonly nodes: InstanceFacts[];
+  readonly witness?: number;
+  readonly want?: Partial<PgInstanceInputs>;
+  readonly have?: Partial<PgInstanceFacts>;
+}
+
+function planOf({ self = 1, nodes, witness, want, have }: Case): ReturnType<typeof plan> {
+  const inputs = facts.instanceInputs(self, want);
+  return plan(inputs, facts.instanceFacts(inputs, facts.view(nodes, witness), have));
+}
+
+const bare = (self: number, nodes: InstanceFacts[], over: Partial<Case> = {}): Case => ({
+  self,
+  nodes,
+  have: NOTHING,
+  ...over,
+});
+const absent = facts.without("absent");
+const PASS = "the nodes log in to each other with the password kept in /etc/repmgr/main/pgpass";
+const NEW_FILES = [
+  "a person's own settings have a place of their own",
+  "settings: 3 managed settings",
+  "who may connect: 2 rules from the topology and the inventory",
+];
+
+describe("where the data comes from", () => {
+  test.each<[string, Case, string[]]>([
+    [
+      "the initial node of a cluster without data",
+      bare(1, [absent, absent, absent]),
+      [PASS, `initdb in ${DATA}: no node has data yet and the inventory says this one begins`, ...NEW_FILES],
+    ],
+    [
+      "an empty directory is as good as none",
+      bare(1, [facts.without("empty"), absent, absent]),
+      [PASS, `initdb in ${DATA}: no node has data yet and the inventory says this one begins`, ...NEW_FILES],
+    ],
+    [
+      "a standby, cloned from the primary",
+      bare(2, [facts.primary(), absent, absent]),
+      [PASS, "clone n2 from n1, which is the primary now", ...NEW_FILES],
+    ],
+    [
+      "the initial node after it lost its data: it is cloned from whoever is primary",
+      bare(1, [absent, facts.primary({}, { timeline: 2 }), facts.standby(3, 2)]),
+      [PASS, "clone n1 from n2, which is the primary now", ...NEW_FILES],
+    ],
+    [
+      "a witness has an instance of its own, whoever is primary",
+      bare(3, [facts.primary(), facts.standby(2), absent], { witness: 3 }),
+      [PASS, `initdb in ${DATA}: a witness has an instance of its own`, ...NEW_FILES],
+    ],
+    [
+      "the last primary is stopped elsewhere: it is started, and nothing is written where the data will be",
+      bare(1, [absent, facts.formerPrimary(2), facts.stoppedStandby()]),
+      [PASS, "start PostgreSQL of n2: it was the last primary (timeline 2) and no node takes writes", "n2 answers SQL"],
+    ],
+    [
+      "repmgrd may be electing: nothing is written where the data will be",
+      bare(1, [absent, facts.standby(2), facts.standby(3)]),
+      [
+        PASS,
+        "no node takes writes and repmgrd runs beside n2 and n3: the promotion is repmgrd's to decide, so wait for it",
+      ],
+    ],
+    ["a healthy primary", { nodes: [facts.primary(), facts.standby(2), facts.standby(3)] }, []],
+    ["a healthy standby", { self: 2, nodes: [facts.primary(), facts.standby(2), facts.standby(3)] }, []],
+    ["a stopped instance whose files are right", { nodes: [facts.formerPrimary(), absent, absent] }, []],
+  ])("%s", (_, c, expected) => expect(planOf(c).map(({ why }) => why)).toEqual(expected));
+
+  test("a standby without data never gets a directory that would look like foreign data", () => {
+    const actions = planOf(bare(1, [absent, facts.formerPrimary(2), facts.stoppedStandby()]));
+    expect(JSON.stringify(facts.flat(actions).filter(({ host }) => host === "pg1"))).not.toContain(DATA);
+  });
+});
+
+describe("what it refuses to touch", () => {
+  const healthy = [facts.primary(), facts.standby(2), facts.standby(3)];
+  test.each<[string, Case, RegExp]>([
+    [
+      "files that are no PGDATA",
+      { nodes: [facts.without("foreign"), absent, absent] },
+      /pg1: \S+ holds files but no PG_VERSION/,
+    ],
+    [
+      "another version",
+      { nodes: [facts.formerPrimary(1, { majorVersion: 15 }), absent, absent] },
+      /holds PostgreSQL 15, cluster main is version 17/,
+    ],
+    [
+      "another cluster's data",
+      { nodes: healthy, have: { postgresConf: facts.file("include_dir = 'conf.d'\ncluster_name = 'billing'\n") } },
+      /belongs to the cluster billing, not to main/,
+    ],
+    [
+      "another database than its peers have",
+      {
+        nodes: [
+          facts.formerPrimary(1, { control: facts.control({ systemIdentifier: "42" }) }),
+          facts.primary(),
+          absent,
+        ],
+      },
+      /has the system identifier 42, n2 on pg2 has 7711467505050316867.*Move the wrong one aside/,
+    ],
+    ["a standby when nobody has data", bare(2, [absent, absent, absent]), /n2 has nothing to be cloned from/],
+    [
+      "two primaries to clone from",
+      bare(3, [facts.primary(), facts.primary({}, { timeline: 2 }), absent]),
+      /n1 on pg1 .* and n2 on pg2 .* both take writes/,
+    ],
+    [
+      "two last primaries",
+      bare(3, [facts.formerPrimary(2), facts.formerPrimary(2), absent]),
+      /both stopped as primaries on timeline 2/,
+    ],
+  ])("%s", (_, c, message) => {
+    expect(() => planOf(c)).toThrow(Refused);
+    expect(() => planOf(c)).toThrow(message);
+  });
+
+  test("a witness has a system identifier of its own", () => {
+    const other = facts.primary({ control: facts.control({ systemIdentifier: "42" }) });
+    expect(planOf({ self: 3, witness: 3, nodes: [facts.primary(), facts.standby(2), other] })).toEqual([]);
+    expect(planOf({ self: 1, witness: 3, nodes: [facts.primary(), facts.standby(2), other] })).toEqual([]);
+  });
+});
+
+describe("what differs is put right and loaded", () => {
+  const inputs = facts.instanceInputs(1);
+  const conf = (text: string, modifiedAt = 1_000): Partial<PgInstanceFacts> => ({
+    postgresConf: facts.file(`include_dir = 'conf.d'\n${text}`, { modifiedAt }),
+  });
+  const right = "cluster_name = 'main'\nport = 5432\nwork_mem = '4MB'\n";
+  const auto = facts.setting("8MB", { sourceFile: `${DATA}/postgresql.auto.conf` });
+  const CONF_D = "a person's own settings have a place of their own";
+  const LOAD = "load the configuration without a restart";
+
+  test.each<[string, Partial<PgInstanceFacts>, InstanceFacts, string[]]>([
+    ["the same settings in other words", conf(right), facts.primary(), []],
+    [
+      "a setting changed by hand",
+      conf(right.replace("4MB", "64MB")),
+      facts.primary(),
+      [CONF_D, "settings: work_mem: 64MB => 4MB", LOAD],
+    ],
+    [
+      "a setting changed by hand on an instance that is down",
+      conf(right.replace("4MB", "64MB")),
+      facts.formerPrimary(),
+      [CONF_D, "settings: work_mem: 64MB => 4MB"],
+    ],
+    [
+      "a setting added and one taken away",
+      conf("cluster_name = 'main'\nport = 5432\nfsync = off\n"),
+      facts.primary(),
+      [CONF_D, "settings: fsync: off => (not managed), work_mem: (not set) => 4MB", LOAD],
+    ],
+    [
+      "conf.d no longer included",
+      { postgresConf: facts.file(right) },
+      facts.primary(),
+      [CONF_D, "settings: conf.d is included again", LOAD],
+    ],
+    [
+      "conf.d included after the managed settings, so that it wins",
+      { postgresConf: facts.file(`${right}include_dir = 'conf.d'\n`) },
+      facts.primary(),
+      [CONF_D, "settings: conf.d is included again", LOAD],
+    ],
+    ["postgresql.conf written after the last load", conf(right, 2_001), facts.primary(), [LOAD]],
+    [
+      "hba rules in another order",
+      { hbaConf: facts.file([...inputs.hba].reverse().join("\n")) },
+      facts.primary(),
+      ["who may connect: 2 rules from the topology and the inventory", LOAD],
+    ],
+    [
+      "hba rules with other white space and comments",
+      { hbaConf: facts.file(`# ours\n${inputs.hba.join("\n\n").replaceAll(" ", "\t")}\n`) },
+      facts.primary(),
+      [],
+    ],
+    [
+      "a setting overridden by ALTER SYSTEM",
+      {},
+      facts.primary({}, { settings: { work_mem: auto, primary_conninfo: auto } }),
+      ["ALTER SYSTEM overrides work_mem", LOAD],
+    ],
+    [
+      "PGDATA that others may read",
+      {},
+      facts.primary({ ownership: "postgres:postgres 0755" }),
+      ['PGDATA is "postgres:postgres 0755", PostgreSQL asks for "postgres:postgres 0700"'],
+    ],
+    [
+      "a password file that others may read",
+      { passFile: facts.file(passwords(), { mode: "0644" }) },
+      facts.primary(),
+      [PASS],
+    ],
+    ["another's password file", { passFile: facts.file(passwords(), { owner: "root:root" }) }, facts.primary(), [PASS]],
+    ["no password file", { passFile: undefined }, facts.primary(), [PASS]],
+  ])("%s", (_, have, self, expected) => {
+    const actions = planOf({ nodes: [self, facts.standby(2), facts.standby(3)], have });
+    expect(actions.map(({ why }) => why)).toEqual(expected);
+  });
+
+  function passwords(): string {
+    return facts.instanceFacts(facts.instanceInputs(1), facts.healthy()).passFile?.content ?? "";
+  }
+
+  test("the password stands in the password file and nowhere else", () => {
+    const actions = planOf({ ...bare(2, [facts.primary(), absent, absent]) });
+    const [passFile, ...others] = actions;
+    expect(passFile).toMatchObject({ do: "putFile", mode: "0600", owner: "postgres:postgres" });
+    expect(JSON.stringify(passFile)).toContain(facts.PASSWORD);
+    expect(JSON.stringify(others)).not.toContain(facts.PASSWORD);
+  });
+
+  test("a password with every special character of .pgpass", () => {
+    const inputs = facts.instanceInputs(1, { repmgrPassword: "a:b\\c*" });
+    const text = facts.instanceFacts(inputs, facts.healthy()).passFile?.content ?? "";
+    expect(text.split("\n")).toHaveLength(7);
+    expect(text).toContain("198.18.0.11:5432:replication:repmgr:a\\:b\\\\c*\n");
+  });
+});
+
+describe("what a review shows", () => {
+  test("exactly its inputs when healthy", () => {
+    for (const id of [1, 2, 3]) {
+      const inputs = facts.instanceInputs(id);
+      const seen = pgInstanceKind.project(inputs, facts.instanceFacts(inputs, facts.healthy()));
+      expect(seen.inputs).toEqual(inputs);
+      expect(seen.outputs).toEqual({ systemIdentifier: facts.SYSTEM_IDENTIFIER, checksums: true });
+    }
+  });
+
+  test.each<[string, Partial<PgInstanceFacts>, InstanceFacts, Partial<PgInstanceInputs>]>([
+    [
+      "a setting changed by hand",
+      { postgresConf: facts.file("work_mem = 64MB") },
+      facts.primary(),
+      { settings: { work_mem: "64MB" } },
+    ],
+    [
+      "a setting changed by ALTER SYSTEM",
+      {},
+      facts.primary(
+        {},
+        { settings: { work_mem: facts.setting("8MB", { sourceFile: `${DATA}/postgresql.auto.conf` }) } },
+      ),
+      { settings: { cluster_name: "main", port: "5432", work_mem: "8MB (by ALTER SYSTEM)" } },
+    ],
+    [
+      "a lost PGDATA",
+      { postgresConf: undefined, hbaConf: undefined },
+      absent,
+      { data: "absent", dataOwnership: "", settings: {}, hba: [] },
+    ],
+    [
+      "a password file that others may read",
+      { passFile: facts.file("", { mode: "0644" }) },
+      facts.primary(),
+      { passFile: "differs" },
+    ],
+    ["no password file", { passFile: undefined }, facts.primary(), { passFile: "absent" }],
+    [
+      "a file that was not loaded",
+      {
+        hbaConf: facts.file("local all postgres peer\nhost repmgr repmgr 198.18.0.11/32 scram-sha-256\n", {
+          modifiedAt: 3_000,
+        }),
+      },
+      facts.primary(),
+      { configuration: "changed since it was last loaded" },
+    ],
+  ])("%s", (_, have, self, expected) => {
+    const inputs = facts.instanceInputs(1);
+    const seen = facts.view([self, facts.standby(2), facts.standby(3)]);
+    expect(pgInstanceKind.project(inputs, facts.instanceFacts(inputs, seen, have)).inputs).toEqual({
+      ...inputs,
+      ...expected,
+    });
+  });
+
+  test.each<[string, Partial<PgInstanceFacts>, boolean]>([
+    ["nothing is there", NOTHING, true],
+    ["its password file is still there", { ...NOTHING, passFile: facts.file("") }, false],
+    ["its data is still there", { ...NOTHING, postgresConf: facts.file("") }, false],
+  ])("absent only on positive evidence: %s", (_, have, expected) => {
+    const inputs = facts.instanceInputs(1);
+    expect(pgInstanceKind.isAbsent(facts.instanceFacts(inputs, facts.view([absent, absent, absent]), have))).toBe(
+      expected,
+    );
+  });
+});
+
+describe("it goes", () => {
+  const leave = (c: Case): ReturnType<typeof plan> => {
+    const inputs = facts.instanceInputs(1, c.want);
+    return pgInstanceKind.planDelete(facts.instanceFacts(inputs, facts.view(c.nodes), c.have), inputs);
+  };
+  const stopped = [facts.formerPrimary(), facts.standby(2), facts.standby(3)];
+
+  test("PGDATA stays", () => {
+    expect(facts.whys(leave({ nodes: stopped }))).toEqual(["pg1: main/n1 is no longer managed: remove its passwords"]);
+    expect(facts.shell(leave({ nodes: stopped }))).not.toContain(DATA);
+  });
+
+  test("PGDATA goes only when the state says that it may", () => {
+    const actions = leave({ nodes: stopped, want: { allowDataLoss: true } });
+    expect(facts.whys(actions).at(-1)).toBe(`pg1: remove the data of main/n1 in ${DATA}, as allow_data_loss says`);
+    expect(facts.shell(actions)).toContain(`rm -rf --one-file-system '${DATA}'`);
+  });
+
+  test("nothing is done twice", () => {
+    expect(leave({ nodes: [absent, absent, absent], want: { allowDataLoss: true }, have: NOTHING })).toEqual([]);
+  });
+
+  test.each<[string, Case, RegExp]>([
+    ["while it runs", { nodes: [facts.primary(), absent, absent] }, /still runs/],
+    [
+      "while it only refuses connections",
+      { nodes: [facts.refusing(false), absent, absent], want: { allowDataLoss: true } },
+      /still runs/,
+    ],
+    [
+      "when the data is another cluster's",
+      {
+        nodes: stopped,
+        want: { allowDataLoss: true },
+        have: { postgresConf: facts.file("cluster_name = 'billing'\n") },
+      },
+      /belongs to the cluster billing/,
+    ],
+  ])("refused %s", (_, c, message) => {
+    expect(() => leave(c)).toThrow(Refused);
+    expect(() => leave(c)).toThrow(message);
+  });
+});
