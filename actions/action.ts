@@ -28,6 +28,8 @@ export interface PutFile extends Common {
   readonly mode: string;
   /** Shell run on the temporary file before the rename, "$1" is its path; failing keeps the old file (visudo -cf "$1"). */
   readonly check?: string;
+  /** Shell run after the rename; failing puts the old file back (for what only a running server can judge). */
+  readonly verify?: string;
 }
 
 /** Asks a host anew, named as in the inventory. */

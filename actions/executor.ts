@@ -74,8 +74,21 @@ export class Executor {
     try {
       await this.apply(resource, action.before);
       await this.apply(resource, action.body);
-    } finally {
-      await this.apply(resource, action.after);
+    } catch (error) {
+      const failures = [error, ...(await this.failureOf(resource, action.after))];
+      throw new Error(failures.map((e) => (e instanceof Error ? e.message : String(e))).join("\nand then: "), {
+        cause: error,
+      });
+    }
+    await this.apply(resource, action.after);
+  }
+
+  private async failureOf(resource: string, actions: readonly Action[]): Promise<unknown[]> {
+    try {
+      await this.apply(resource, actions);
+      return [];
+    } catch (error) {
+      return [error];
     }
   }
 
@@ -92,18 +105,36 @@ export class Executor {
   }
 }
 
-function putFileScript({ path, owner, mode, check }: PutFile): string {
+/** A lost connection ends stdin early, with nothing to tell that from its end; so the size is checked before the rename. */
+function putFileScript({ path, content, owner, mode, check, verify }: PutFile): string {
+  const size = Buffer.byteLength(content);
   return `target=${sh(path)}
 mkdir -p "$(dirname "$target")"
 umask 077
 new=$(mktemp "$target.XXXXXX")
 trap 'rm -f "$new"' EXIT
 cat >"$new"
+got=$(wc -c <"$new")
+[ "$got" -eq ${size} ] || { echo "$got of ${size} bytes arrived" >&2; exit 1; }
 chown ${sh(owner)} "$new"
 chmod ${sh(mode)} "$new"
 ${check === undefined ? "" : `set -- "$new"\n${check}`}
 sync "$new"
-mv -f "$new" "$target"
+${verify === undefined ? 'mv -f "$new" "$target"' : verifiedMove(verify)}
 if command -v restorecon >/dev/null; then restorecon "$target"; fi
 `;
+}
+
+/** Keeps the old file until the new one is accepted; a cut in between leaves the new one, which the next run judges again. */
+function verifiedMove(verify: string): string {
+  return `old=$(mktemp "$target.XXXXXX")
+trap 'rm -f "$new" "$old"' EXIT
+had=; if [ -e "$target" ]; then cp -p "$target" "$old"; had=1; fi
+mv -f "$new" "$target"
+if ! ( ${verify}
+); then
+  if [ "$had" ]; then mv -f "$old" "$target"; else rm -f "$target"; fi
+  echo "the file before it is back in its place" >&2
+  exit 1
+fi`;
 }

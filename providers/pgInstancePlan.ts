@@ -1,4 +1,4 @@
-import type { Action } from "../actions/action";
+import type { Action, PutFile } from "../actions/action";
 import { parseHba, renderHba } from "../facts/hbaConf";
 import type { FileFact } from "../facts/file";
 import type { InstanceFacts } from "../facts/instance";
@@ -130,17 +130,11 @@ function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFac
 
 function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean): Action[] {
   const conf = have.postgresConf?.content ?? "";
+  const isRunning = !isNew && memberOf(have.view, want.node).facts.running !== undefined;
   const actions: Action[] = [];
-  const put = (name: string, content: string, why: string): void => {
-    actions.push({
-      do: "putFile",
-      host: want.host,
-      why,
-      path: `${want.dataDirectory}/${name}`,
-      content,
-      owner: FILE_OWNER,
-      mode: "0600",
-    });
+  const put = (name: string, content: string, why: string, judge: Pick<PutFile, "check" | "verify">): void => {
+    const path = `${want.dataDirectory}/${name}`;
+    actions.push({ do: "putFile", host: want.host, why, path, content, owner: FILE_OWNER, mode: "0600", ...judge });
   };
   if (isNew || !equal(parsePostgresConf(conf), want.settings) || !includesConfD(conf)) {
     const confD = `${want.dataDirectory}/conf.d`;
@@ -154,6 +148,7 @@ function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean
       "postgresql.conf",
       renderPostgresConf(want.cluster, want.settings),
       `settings: ${changes(parsePostgresConf(conf), want.settings)}`,
+      { check: settingsCheck(want) },
     );
   }
   if (isNew || !equal(parseHba(have.hbaConf?.content ?? ""), want.hba)) {
@@ -161,6 +156,7 @@ function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean
       "pg_hba.conf",
       renderHba(want.cluster, want.hba),
       `who may connect: ${want.hba.length} rules from the topology and the inventory`,
+      isRunning ? { verify: hbaCheck(want) } : {},
     );
   }
   return actions;
@@ -214,7 +210,19 @@ function psql(want: PgInstanceInputs): string {
   return `cd /; runuser -u postgres -- ${sh(`${bin}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(socketDirectory)} -p ${want.port} -d postgres`;
 }
 
-/** Checks both files with the server's own eyes first: a broken pg_hba.conf must not lock everybody out. */
+/** The server's own parser reads the new file before it takes the place of the old one: a wrong one would end the next start. */
+function settingsCheck(want: PgInstanceInputs): string {
+  const postgres = sh(`${familyLayout(want.family).binDirectory(want.version)}/postgres`);
+  return `runuser -u postgres -- ${postgres} -D ${sh(want.dataDirectory)} --config-file="$1" -C port >/dev/null`;
+}
+
+/** Only a running server can judge a pg_hba.conf (PostgreSQL documentation, 52.10 pg_hba_file_rules); it goes on with the old rules meanwhile. */
+function hbaCheck(want: PgInstanceInputs): string {
+  return `wrong=$(${psql(want)} -c "select format('pg_hba.conf line %s: %s', line_number, error) from pg_hba_file_rules where error is not null") || exit 1
+[ -z "$wrong" ] || { printf '%s\\n' "$wrong" >&2; exit 1; }`;
+}
+
+/** Looks at both files with the server's own eyes once more: what a person left in conf.d must not spoil the reload either. */
 function reload(want: PgInstanceInputs): Action {
   const ask = psql(want);
   return {
