@@ -91,16 +91,20 @@ export class FactLoader {
   }
 }
 
-/** One script that runs every probe in a subshell and frames exit status, stdout and stderr with the boundary. */
+/**
+ * One script that runs every probe in a subshell and frames its exit status, stdout and stderr with the boundary, which
+ * nobody on the host can know before. Not with lengths: output that is no UTF-8 has another one when it gets here.
+ */
 function batchScript(probes: readonly Probe<unknown>[], boundary: string): string {
   const parts = probes.map(
     ({ script }, index) => `
 ( ${script}
 ) >"$work/out" 2>"$work/err" </dev/null
-code=$?
-printf '%s %s %s %s %s\\n' '${boundary}' ${index} $code "$(wc -c <"$work/out")" "$(wc -c <"$work/err")"
-cat "$work/out" "$work/err"
-echo`,
+printf '%s %s %s\\n' '${boundary}' ${index} $?
+cat "$work/out"
+printf %s '${boundary}'
+cat "$work/err"
+echo '${boundary}'`,
   );
   return `work=$(mktemp -d /run/repmgr-pulumi.XXXXXX) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -108,22 +112,14 @@ ${parts.join("\n")}
 `;
 }
 
-/** Inverse of batchScript. Lengths are in bytes, so the text is cut as a buffer. */
+/** Inverse of batchScript; an answer that is not whole is none. */
 export function splitAnswers(stdout: string, boundary: string): Map<number, ProbeAnswer> {
-  const bytes = Buffer.from(stdout, "utf8");
   const answers = new Map<number, ProbeAnswer>();
-  let at = bytes.indexOf(boundary);
-  while (at >= 0) {
-    const lineEnd = bytes.indexOf("\n", at);
-    const [, index, code, out, err] = bytes.subarray(at, lineEnd).toString("utf8").split(/\s+/).map(Number);
-    if (index === undefined || code === undefined || out === undefined || err === undefined) break;
-    const start = lineEnd + 1;
-    answers.set(index, {
-      code,
-      stdout: bytes.subarray(start, start + out).toString("utf8"),
-      stderr: bytes.subarray(start + out, start + out + err).toString("utf8"),
-    });
-    at = bytes.indexOf(boundary, start + out + err);
+  const parts = stdout.split(boundary);
+  for (let at = 1; at + 2 < parts.length; at += 3) {
+    const [, index, code, out] = /^ (\d+) (\d+)\n([^]*)$/.exec(parts[at] ?? "") ?? [];
+    if (index === undefined || code === undefined || out === undefined) break;
+    answers.set(Number(index), { code: Number(code), stdout: out, stderr: parts[at + 1] ?? "" });
   }
   return answers;
 }

@@ -1,0 +1,137 @@
+import { FactLoader, splitAnswers } from "../../facts/loader";
+import type { Probe, ProbeAnswer } from "../../facts/probe";
+import type { RunRequest, Shell } from "../../ssh/types";
+import { failureOf, SshServer } from "../support/sshServer";
+import { ScratchWorld } from "../support/world";
+
+let server: SshServer;
+let world: ScratchWorld;
+
+beforeAll(async () => {
+  server = await SshServer.start();
+});
+beforeEach(() => (world = new ScratchWorld(server)));
+afterEach(() => world.close());
+afterAll(() => server.close());
+
+const probe = (script: string, key = script): Probe<ProbeAnswer> => ({ key, script, parse: (answer) => answer });
+const ask = <T>(p: Probe<T>, fresh = false): Promise<T> => world.facts.ask(server.host(), p, fresh);
+const batches = (): RunRequest[] => world.sent;
+
+describe("questions to a host", () => {
+  test("travel in one script, each in a shell of its own, with its exit status and both outputs", async () => {
+    const answers = await Promise.all([
+      ask(probe("x=1; cd /tmp; printf one; exit 3")),
+      ask(probe('echo "x=${x-unset} $PWD"; echo trouble >&2')),
+      ask(probe("cat")),
+    ]);
+    expect(batches()).toHaveLength(1);
+    expect(answers).toEqual([
+      { code: 3, stdout: "one", stderr: "" },
+      { code: 0, stdout: "x=unset /\n", stderr: "trouble\n" },
+      { code: 0, stdout: "", stderr: "" },
+    ]);
+  });
+
+  test.each<[string, string]>([
+    ["multi-byte text", "grüße 🐘 \n"],
+    ["nothing", ""],
+    ["no newline at its end", "a\nb"],
+    ["newlines only", "\n\n\n"],
+    ["lines like the frame around it", "@@0123456789abcdef 0 0\n@@\n@@0123456789abcdef 1 0 3 3\nab\n"],
+  ])("come back exactly: %s", async (_, text) => {
+    const script = `printf %s '${text}'; printf %s '${text}' >&2`;
+    const answers = await Promise.all([ask(probe(script)), ask(probe("echo next"))]);
+    expect(answers).toEqual([
+      { code: 0, stdout: text, stderr: text },
+      { code: 0, stdout: "next\n", stderr: "" },
+    ]);
+  });
+
+  test("bytes that are no text in one answer do not touch what follows them", async () => {
+    const answers = await Promise.all([
+      ask(probe("printf 'caf\\351 \\377\\376 end'; echo trouble >&2")),
+      ask(probe("echo next")),
+    ]);
+    expect(answers).toEqual([
+      { code: 0, stdout: "caf\ufffd \ufffd\ufffd end", stderr: "trouble\n" },
+      { code: 0, stdout: "next\n", stderr: "" },
+    ]);
+  });
+
+  test("equal ones are asked once at a time", async () => {
+    const [a, b] = await Promise.all([ask(probe("date +%N", "now")), ask(probe("date +%N", "now"))]);
+    expect(a).toEqual(b);
+    expect(batches()[0]?.script.match(/date/g)).toHaveLength(1);
+  });
+
+  test("are answered from memory in a review, until something was written or a plan asks", async () => {
+    const first = await ask(probe("date +%N", "now"));
+    expect(await ask(probe("date +%N", "now"))).toEqual(first);
+    expect(batches()).toHaveLength(1);
+    expect(await ask(probe("date +%N", "now"), true)).not.toEqual(first);
+    expect(batches()).toHaveLength(2);
+    world.facts.forget("n1");
+    await ask(probe("date +%N", "now"));
+    expect(batches()).toHaveLength(3);
+  });
+
+  test("that make no sense name host and question, with the words of the host", async () => {
+    const broken: Probe<number> = {
+      ...probe("echo gibberish; echo trouble >&2", "how many"),
+      parse: ({ stdout }) => {
+        throw new Error(`no number: ${stdout.trim()}`);
+      },
+    };
+    expect((await failureOf(ask(broken))).message).toBe(
+      'n1: cannot read the answer to "how many": no number: gibberish; stderr: trouble',
+    );
+  });
+
+  test("leave nothing on the host", async () => {
+    const { stdout } = await ask(probe('echo "$work"'));
+    expect(stdout).toMatch(/repmgr-pulumi/);
+    expect(await ask(probe(`ls ${stdout.trim()}`, "look again"))).toMatchObject({ code: 2 });
+  });
+});
+
+describe("a shell that fails", () => {
+  const host = (): ReturnType<SshServer["host"]> => server.host();
+
+  test("fails every question of the batch, and is asked again the next time", async () => {
+    let calls = 0;
+    const shell: Shell = {
+      run: (h, request) => (++calls === 1 ? Promise.reject(new Error("lost")) : world.run(h, request)),
+      close: () => Promise.resolve(),
+    };
+    const loader = new FactLoader(shell);
+    const failures = await Promise.all(
+      [probe("echo 1"), probe("echo 2")].map((p) => failureOf(loader.ask(host(), p, false))),
+    );
+    expect(failures.map(({ message }) => message)).toEqual(["lost", "lost"]);
+    expect(await loader.ask(host(), probe("echo 1"), false)).toMatchObject({ stdout: "1\n" });
+  });
+
+  test("fails the questions whose answers are not whole", async () => {
+    const shell: Shell = {
+      run: async (h, request) => {
+        const result = await world.run(h, request);
+        return { ...result, stdout: result.stdout.slice(0, -30) };
+      },
+      close: () => Promise.resolve(),
+    };
+    const loader = new FactLoader(shell);
+    const answers = await Promise.all([
+      loader.ask(host(), probe("echo 1"), false),
+      failureOf(loader.ask(host(), probe("echo 2"), false)),
+    ]);
+    expect(answers[0]).toMatchObject({ stdout: "1\n" });
+    expect(answers[1].message).toMatch(/^n1: no answer to "echo 2"/);
+  });
+});
+
+test("answers are never guessed from something that is no frame", () => {
+  expect(splitAnswers("", "@@b")).toEqual(new Map());
+  expect(splitAnswers("noise\nmore noise", "@@b")).toEqual(new Map());
+  expect(splitAnswers("@@b x y\n", "@@b")).toEqual(new Map());
+});
