@@ -17,6 +17,7 @@ function project(name) {
 }
 
 module.exports = {
+  testSequencer: "<rootDir>/test/e2e/support/sequencer.js",
   projects: ["unit", "contract", "program", "e2e"].map(project),
   // For all projects: unit tests that need more than this wait for something. The e2e suite sets its own in scripts/test.ts.
   testTimeout: 20_000,
