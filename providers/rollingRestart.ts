@@ -15,6 +15,8 @@ const PRIMARY_BOUND = [
   "max_locks_per_transaction",
 ];
 
+const ATTACH_DEADLINE_MS = 60_000;
+
 export interface PendingRestart {
   readonly node: string;
   readonly settings: readonly string[];
@@ -54,10 +56,27 @@ export function planRollingRestart(want: PgClusterInputs, view: ClusterView): Ac
           script: repmgr(want, "service pause"),
         },
       ],
-      body: order.flatMap((m) => restart(want, m, names)),
+      body: [...order.flatMap((m) => restart(want, m, names)), ...planAttached(want, view)],
       after: [{ do: "run", host, why: "repmgrd watches again", script: repmgr(want, "service unpause") }],
     },
   ];
+}
+
+/** Standbys come back to a restarted primary by themselves, after wal_retrieve_retry_interval; before that nobody is safe. */
+function planAttached(want: PgClusterInputs, view: ClusterView): Action[] {
+  const standbys = view.filter(isLive).filter(({ member, facts }) => !member.witness && facts.running.inRecovery);
+  return standbys.map(({ member }) =>
+    waitFor(
+      { host: member.host, why: `${member.node} streams again`, deadlineMs: ATTACH_DEADLINE_MS },
+      instanceOf(want),
+      ({ running, refusal }) =>
+        running === undefined
+          ? refusal || "not running"
+          : running.walReceiver?.status === "streaming"
+            ? undefined
+            : "it does not stream yet",
+    ),
+  );
 }
 
 function restart(want: PgClusterInputs, { member, facts }: LiveMember, names: string): Action[] {
