@@ -24,7 +24,8 @@ cat "$f"`,
       if (code !== 0) throw new Error(stderr);
       const end = stdout.indexOf("\n");
       const [owner, mode, modified] = stdout.slice(0, end).split(" ");
-      if (owner === undefined || mode === undefined || modified === undefined) throw new Error(`unexpected first line: ${stdout.slice(0, end)}`);
+      if (owner === undefined || mode === undefined || modified === undefined)
+        throw new Error(`unexpected first line: ${stdout.slice(0, end)}`);
       return { owner, mode, modifiedAt: Number(modified), content: stdout.slice(end + 1) };
     },
   };

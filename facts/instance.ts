@@ -17,6 +17,7 @@ export interface ControlData {
   readonly systemIdentifier: string;
   /** "in production", "shut down", "in archive recovery", "shut down in recovery" ... */
   readonly state: string;
+  /** The latest it has written or replayed WAL of: a promotion counts before its first checkpoint. */
   readonly timeline: number;
   readonly checkpoint: string;
   readonly checksums: boolean;
@@ -67,12 +68,16 @@ echo alive=1
 if answer=$(${psql} -d postgres 2>&1 <<'SQL'
 ${RUNNING_SQL}
 SQL
-); then printf 'running=%s\\n' "$answer"; else printf 'refusal=%s\\n' "$(printf %s "$answer" | tail -n 1)"; exit 0; fi
-case $answer in *'"hasRepmgr": true'*) ;; *) exit 0 ;; esac
-printf 'repmgr=%s\\n' "$(${psql} -d repmgr <<'SQL'
+); then said=running; else said=refusal; fi
+# What comes before is a warning of the login, such as a collation version mismatch.
+answer=$(printf '%s\\n' "$answer" | tail -n 1)
+printf '%s=%s\\n' "$said" "$answer"
+case $said$answer in running*'"hasRepmgr": true'*) ;; *) exit 0 ;; esac
+rows=$(${psql} -d repmgr <<'SQL'
 ${REPMGR_SQL}
 SQL
-)"`,
+) || { echo "the database repmgr cannot be read" >&2; exit 1; }
+printf 'repmgr=%s\\n' "$rows"`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
       return parseInstance(stdout);
@@ -117,7 +122,10 @@ function parseControlData(lines: readonly string[]): ControlData {
   return {
     systemIdentifier: value("Database system identifier"),
     state: value("Database cluster state"),
-    timeline: Number(value("Latest checkpoint's TimeLineID")),
+    timeline: Math.max(
+      Number(value("Latest checkpoint's TimeLineID")),
+      Number(value("Min recovery ending loc's timeline")),
+    ),
     checkpoint: value("Latest checkpoint location"),
     checksums: value("Data page checksum version") !== "0",
   };

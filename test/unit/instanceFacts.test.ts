@@ -1,0 +1,201 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { databasesProbe } from "../../facts/databases";
+import { type InstanceFacts, instanceProbe, parseInstance } from "../../facts/instance";
+import { parsed, recorded } from "./kindFixture";
+
+/** What the probe got from real instances (PostgreSQL 17, repmgr 5.5): n1 on port 5432, n2 on 5433. */
+const real = (name: string): InstanceFacts => parseInstance(recorded(`instance-${name}`));
+
+describe("a real instance", () => {
+  test("that is primary", () => {
+    const facts = real("primary");
+    expect(facts).toMatchObject({
+      data: "present",
+      ownership: "postgres:postgres 0700",
+      majorVersion: 17,
+      isStandby: false,
+      alive: true,
+      refusal: "",
+      repmgrd: "inactive",
+      control: { state: "in production", timeline: 1, checksums: true },
+      running: { inRecovery: false, timeline: 1, walReceiver: null, hbaErrors: [], hasRepmgr: true },
+      repmgr: { paused: false },
+    });
+    expect(facts.control?.systemIdentifier).toMatch(/^\d{19}$/);
+    expect(facts.running?.replicas).toEqual([{ name: "n2", state: "streaming", syncState: "async", lagBytes: 0 }]);
+    expect(facts.running?.slots).toEqual([{ name: "repmgr_slot_2", active: true, walStatus: "reserved" }]);
+    expect(facts.running?.roles.find(({ name }) => name === "app")).toMatchObject({
+      login: true,
+      superuser: false,
+      connectionLimit: 20,
+      verifier: expect.stringMatching(/^SCRAM-SHA-256\$4096:/) as string,
+    });
+    expect(facts.running?.settings.shared_preload_libraries).toEqual({
+      setting: "repmgr",
+      context: "postmaster",
+      sourceFile: "/srv/pg/n1/postgresql.conf",
+      pendingRestart: false,
+    });
+    expect(
+      facts.repmgr?.nodes.map(({ id, name, type, upstream, active, slot }) => [id, name, type, upstream, active, slot]),
+    ).toEqual([
+      [1, "n1", "primary", null, true, "repmgr_slot_1"],
+      [2, "n2", "standby", 1, true, "repmgr_slot_2"],
+    ]);
+  });
+
+  test("that is a standby", () => {
+    expect(real("standby")).toMatchObject({
+      isStandby: true,
+      control: { state: "in archive recovery", systemIdentifier: real("primary").control?.systemIdentifier },
+      running: {
+        inRecovery: true,
+        timeline: 1,
+        walReceiver: { status: "streaming", senderHost: "198.18.5.11", senderPort: 5432, slot: "repmgr_slot_2" },
+      },
+    });
+  });
+
+  test("with settings that wait for a restart, ALTER SYSTEM and a broken pg_hba.conf", () => {
+    const { settings, hbaErrors } = real("primary-pending").running ?? { settings: {}, hbaErrors: [] };
+    expect(settings.max_connections).toMatchObject({ setting: "100", context: "postmaster", pendingRestart: true });
+    expect(settings.work_mem).toMatchObject({
+      setting: "8MB",
+      sourceFile: "/srv/pg/n1/postgresql.auto.conf",
+      pendingRestart: false,
+    });
+    expect(hbaErrors).toHaveLength(1);
+    expect(hbaErrors[0]).toMatch(/^line \d+: /);
+  });
+
+  test.each<[string, object]>([
+    ["standby-down", { alive: false, isStandby: true, control: { state: "shut down in recovery", timeline: 1 } }],
+    ["primary-crashed", { alive: false, isStandby: false, control: { state: "in production", timeline: 1 } }],
+    ["primary-down", { alive: false, isStandby: false, control: { state: "shut down", timeline: 2 } }],
+    ["promoted", { alive: true, isStandby: false, running: { inRecovery: false, timeline: 2 } }],
+    ["absent", { data: "absent", ownership: "" }],
+    ["empty", { data: "empty", ownership: "postgres:postgres 0750" }],
+    ["foreign", { data: "foreign" }],
+  ])("%s", (name, expected) => expect(real(name)).toMatchObject(expected));
+
+  test("promoted, and gone before its first checkpoint: it is on the new timeline all the same", () => {
+    expect(recorded("instance-promoted-crashed")).toMatch(/Latest checkpoint's TimeLineID: +1\n/);
+    expect(real("promoted-crashed")).toMatchObject({
+      isStandby: false,
+      control: { state: "in production", timeline: 2 },
+    });
+  });
+
+  test("holds no word of it when nothing can be said", () => {
+    expect(() => parseInstance("")).toThrow(/no word on PGDATA/);
+    expect(() => parseInstance("data=present\ncontrol=pg_control version number: 1300")).toThrow(
+      /does not say "Database system identifier"/,
+    );
+    expect(() => parseInstance("data=present\nrunning={}")).toThrow(/unexpected answer from SQL/);
+  });
+});
+
+test("real databases, one with every quote in its name", () => {
+  expect(parsed(databasesProbe("psql"), recorded("databases"))).toEqual([
+    { name: "app", owner: "app", extensions: ["plpgsql"] },
+    { name: `it's "a" \\ db`, owner: "postgres", extensions: ["plpgsql"] },
+    { name: "postgres", owner: "postgres", extensions: ["plpgsql"] },
+    { name: "repmgr", owner: "repmgr", extensions: ["plpgsql", "repmgr"] },
+  ]);
+  expect(() => databasesProbe("psql").parse({ code: 1, stdout: "", stderr: "could not connect\n" })).toThrow(
+    "could not connect",
+  );
+});
+
+describe("the probe itself, run for real with a psql of the test", () => {
+  const scratch = mkdtempSync(join(tmpdir(), "instance-"));
+  const [bin, data] = [join(scratch, "bin"), join(scratch, "it's data")];
+  const sqlAnswer = recorded("instance-primary").match(/^running=(.*)$/m)?.[1] ?? "";
+  const program = (name: string, text: string): void => {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
+    chmodSync(join(bin, name), 0o755);
+  };
+  // The postmaster of the probe is a process whose working directory is PGDATA: this shell.
+  const look = (
+    over: { version?: boolean; alive?: boolean } = {},
+  ): { code: number; stdout: string; stderr: string } => {
+    const probe = instanceProbe({
+      version: 17,
+      port: 5432,
+      dataDirectory: data,
+      binDirectory: bin,
+      socketDirectory: "/run",
+      repmgrdUnit: "r",
+    });
+    const postmaster = over.alive === false ? "echo 999999999" : "echo $$";
+    const script = `cd ${JSON.stringify(data)}; ${postmaster} >postmaster.pid\n(${probe.script}\n)`.replaceAll(
+      "cd /\n",
+      "",
+    );
+    const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s"], {
+      input: script,
+      encoding: "utf8",
+      env: { PATH: `${bin}:/usr/bin:/bin` },
+    });
+    return { code: status ?? -1, stdout, stderr };
+  };
+  const facts = (): InstanceFacts => {
+    const probe = instanceProbe({
+      version: 17,
+      port: 5432,
+      dataDirectory: data,
+      binDirectory: bin,
+      socketDirectory: "/run",
+      repmgrdUnit: "r",
+    });
+    return probe.parse(look());
+  };
+
+  beforeAll(() => {
+    mkdirSync(bin);
+    mkdirSync(data);
+    writeFileSync(join(data, "PG_VERSION"), "17\n");
+    program("systemctl", "echo active");
+    program("runuser", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"');
+    symlinkSync("/bin/true", join(bin, "restorecon"));
+  });
+  afterAll(() => rmSync(scratch, { recursive: true }));
+
+  const psql = (first: string, second: string): void =>
+    program("psql", `case "$*" in *'-d repmgr') ${second} ;; *) cat >/dev/null; ${first} ;; esac`);
+  const answer = (text: string): string => `printf '%s\\n' '${text.replaceAll("'", "'\\''")}'`;
+
+  test("a warning that PostgreSQL gives at every login does not hide the answer", () => {
+    const warning = `echo 'WARNING:  database "postgres" has a collation version mismatch' >&2; echo 'HINT:  Rebuild' >&2`;
+    psql(`${warning}; ${answer(sqlAnswer)}`, `${warning}; ${answer('{"nodes": [], "paused": false}')}`);
+    expect(facts()).toMatchObject({
+      alive: true,
+      running: { inRecovery: false },
+      repmgr: { nodes: [], paused: false },
+    });
+  });
+
+  test("a server that refuses says why", () => {
+    psql("echo 'psql: error: x'; echo 'FATAL:  sorry, too many clients already' >&2; exit 2", "exit 2");
+    expect(facts()).toMatchObject({ alive: true, refusal: "FATAL:  sorry, too many clients already" });
+    expect(facts().running).toBeUndefined();
+  });
+
+  test("a repmgr database that cannot be read is not one without nodes", () => {
+    psql(answer(sqlAnswer), "echo 'canceling statement due to statement timeout' >&2; exit 3");
+    expect(facts).toThrow(/statement timeout\nthe database repmgr cannot be read/);
+  });
+
+  test("a repmgr database without the extension", () => {
+    psql(answer(sqlAnswer), ":");
+    expect(facts().repmgr).toBeUndefined();
+  });
+
+  test("a postmaster.pid that somebody else's process has by now", () => {
+    psql(answer(sqlAnswer), ":");
+    expect(parseInstance(look({ alive: false }).stdout)).toMatchObject({ data: "present", alive: false });
+  });
+});
