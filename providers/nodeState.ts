@@ -59,7 +59,9 @@ export function registrationProblem(
   const type = registeredType(want, view);
   const expected = { name: want.node, type, conninfo: want.repmgrConf.conninfo, active: true };
   const wrong = Object.entries(expected).filter(([key, value]) => row[key as keyof RegisteredNode] !== value);
-  if (row.priority !== Number(want.repmgrConf.priority ?? 100)) wrong.push(["priority", want.repmgrConf.priority]);
+  // "repmgr witness register" enters 0, whatever its repmgr.conf says: a witness is never promoted.
+  const priority = type === "witness" ? 0 : Number(want.repmgrConf.priority ?? 100);
+  if (row.priority !== priority) wrong.push(["priority", want.repmgrConf.priority]);
   if (row.location !== (want.repmgrConf.location ?? "default")) wrong.push(["location", want.repmgrConf.location]);
   if (wrong.length === 0) return undefined;
   return `registered with ${wrong.map(([key]) => `${key} ${JSON.stringify(row[key as keyof RegisteredNode])}`).join(", ")}`;
