@@ -1,19 +1,21 @@
 import { type Action, waitFor } from "../actions/action";
-import { clusterPaths } from "../families";
 import { type ClusterView, instanceOf, isLive, type LiveMember, livePrimaries } from "./cluster";
-import { repmgr } from "./commands";
+import { repmgr, runService } from "./commands";
 import { Refused } from "./kind";
 import type { PgClusterInputs } from "./pgCluster";
 import { START_DEADLINE_MS } from "./revive";
 
-/** A standby must never have less of these than its primary (PostgreSQL documentation, 27.4.1 "User's Overview"). */
-const PRIMARY_BOUND = [
-  "max_connections",
-  "max_wal_senders",
-  "max_worker_processes",
-  "max_prepared_transactions",
-  "max_locks_per_transaction",
-];
+/**
+ * A standby must never have less of these than its primary (PostgreSQL documentation, 27.4.1 "User's Overview"); with the
+ * defaults of PostgreSQL 13 to 17, to which one falls back that is no longer set.
+ */
+const PRIMARY_BOUND = {
+  max_connections: 100,
+  max_wal_senders: 10,
+  max_worker_processes: 8,
+  max_prepared_transactions: 0,
+  max_locks_per_transaction: 64,
+};
 
 const ATTACH_DEADLINE_MS = 60_000;
 
@@ -40,7 +42,8 @@ export function planRollingRestart(want: PgClusterInputs, view: ClusterView): Ac
   const waiting = view.filter(isLive).filter(({ member }) => pending.some(({ node }) => node === member.node));
   const standbys = waiting.filter(({ member }) => member.node !== primary.member.node);
   const rest = waiting.filter(({ member }) => member.node === primary.member.node);
-  const order = isLowered(want, primary) ? [...rest, ...standbys] : [...standbys, ...rest];
+  const lowered = isLowered(want, primary);
+  const order = lowered ? [...rest, ...standbys] : [...standbys, ...rest];
   const names = [...new Set(pending.flatMap(({ settings }) => settings))].join(", ");
   const { host } = primary.member;
   return [
@@ -56,38 +59,50 @@ export function planRollingRestart(want: PgClusterInputs, view: ClusterView): Ac
           script: repmgr(want, "service pause"),
         },
       ],
-      body: [...order.flatMap((m) => restart(want, m, names)), ...planAttached(want, view)],
+      body: order.flatMap((m, index) => [
+        ...restart(want, m, names),
+        ...(m === primary || index === order.length - 1 ? planAttached(want, view, primary) : []),
+      ]),
       after: [{ do: "run", host, why: "repmgrd watches again", script: repmgr(want, "service unpause") }],
     },
   ];
 }
 
-/** Standbys come back to a restarted primary by themselves, after wal_retrieve_retry_interval; before that nobody is safe. */
-function planAttached(want: PgClusterInputs, view: ClusterView): Action[] {
+/**
+ * Standbys come back to a restarted primary by themselves, after wal_retrieve_retry_interval; before that nobody is safe.
+ * Caught up means that they know the primary's new limits: with the old, higher ones they would not start again.
+ */
+function planAttached(want: PgClusterInputs, view: ClusterView, primary: LiveMember): Action[] {
+  const probe = instanceOf(want);
   const standbys = view.filter(isLive).filter(({ member, facts }) => !member.witness && facts.running.inRecovery);
-  return standbys.map(({ member }) =>
-    waitFor(
-      { host: member.host, why: `${member.node} streams again`, deadlineMs: ATTACH_DEADLINE_MS },
-      instanceOf(want),
-      ({ running, refusal }) =>
-        running === undefined
-          ? refusal || "not running"
-          : running.walReceiver?.status === "streaming"
-            ? undefined
-            : "it does not stream yet",
-    ),
-  );
+  return standbys.map(({ member }) => {
+    let target: number | undefined;
+    return {
+      do: "waitFor",
+      host: member.host,
+      why: `${member.node} streams again and has caught up with ${primary.member.node}`,
+      deadlineMs: ATTACH_DEADLINE_MS,
+      look: async (ask) => {
+        target ??= (await ask(primary.member.host, probe)).running?.walBytes;
+        const { running, refusal } = await ask(member.host, probe);
+        if (running === undefined || target === undefined) return refusal || "not running";
+        if (running.walReceiver?.status !== "streaming") return "it does not stream yet";
+        return running.walBytes >= target
+          ? undefined
+          : `${target - running.walBytes} bytes of WAL are not replayed yet`;
+      },
+    };
+  });
 }
 
 function restart(want: PgClusterInputs, { member, facts }: LiveMember, names: string): Action[] {
-  const unit = clusterPaths(want.family, want.cluster).postgresqlUnit;
   const role = member.witness ? "witness" : facts.running.inRecovery ? "standby" : "primary";
   return [
     {
       do: "run",
       host: member.host,
       why: `restart the ${role} ${member.node}: ${names}`,
-      script: `systemctl restart ${unit} || { journalctl -u ${unit} -n 15 --no-pager -o cat >&2; exit 1; }`,
+      script: runService(want, "restart"),
       deadlineMs: START_DEADLINE_MS,
     },
     waitFor(
@@ -104,12 +119,15 @@ function restart(want: PgClusterInputs, { member, facts }: LiveMember, names: st
 
 /** @throws Refused when one limit goes up and another down: there is no order that is right for both */
 function isLowered(want: PgClusterInputs, { facts }: LiveMember): boolean {
-  const steps = PRIMARY_BOUND.filter((name) => facts.running.settings[name]?.pendingRestart === true).map((name) => {
-    return Math.sign(Number(want.settings[name]) - Number(facts.running.settings[name]?.setting));
+  const steps = Object.entries(PRIMARY_BOUND).flatMap(([name, fallback]) => {
+    const live = facts.running.settings[name];
+    return live?.pendingRestart === true
+      ? [Math.sign(Number(want.settings[name] ?? fallback) - Number(live.setting))]
+      : [];
   });
   if (steps.includes(1) && steps.includes(-1)) {
     throw new Refused(
-      `cluster ${want.cluster}: raise and lower ${PRIMARY_BOUND.join(", ")} in two separate runs: standbys must restart first for the one and last for the other`,
+      `cluster ${want.cluster}: raise and lower ${Object.keys(PRIMARY_BOUND).join(", ")} in two separate runs: standbys must restart first for the one and last for the other`,
     );
   }
   return steps.includes(-1);

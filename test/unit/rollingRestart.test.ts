@@ -1,0 +1,106 @@
+import type { Bracket } from "../../actions/action";
+import type { LiveSetting } from "../../facts/running";
+import { Refused } from "../../providers/kind";
+import { pendingRestarts, planRollingRestart } from "../../providers/rollingRestart";
+import * as facts from "../support/facts";
+
+const waits = (settings: Record<string, string>): { settings: Record<string, LiveSetting> } => ({
+  settings: Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [
+      name,
+      facts.setting(value, { context: "postmaster", pendingRestart: true }),
+    ]),
+  ),
+});
+
+/** All three nodes wait for a restart with these settings now in force. */
+const waiting = (have: Record<string, string>): ReturnType<typeof facts.view> =>
+  facts.view([facts.primary({}, waits(have)), facts.standby(2, 1, waits(have)), facts.standby(3, 1, waits(have))]);
+
+function restarts(seen: ReturnType<typeof facts.view>, settings: Record<string, string>): string[] {
+  const [bracket] = planRollingRestart(facts.pgClusterInputs({ settings }), seen) as Bracket[];
+  return (bracket?.body ?? []).filter(({ do: what }) => what === "run").map(({ why }) => why);
+}
+
+describe("the order", () => {
+  const standbysFirst = ["restart the standby n2", "restart the standby n3", "restart the primary n1"];
+  const primaryFirst = ["restart the primary n1", "restart the standby n2", "restart the standby n3"];
+
+  test.each<[string, Record<string, string>, Record<string, string>, string[]]>([
+    ["a limit is raised", { max_connections: "100" }, { max_connections: "200" }, standbysFirst],
+    ["a limit is lowered", { max_connections: "200" }, { max_connections: "100" }, primaryFirst],
+    ["a limit is compared as a number", { max_connections: "90" }, { max_connections: "100" }, standbysFirst],
+    ["another setting changes", { shared_buffers: "128MB" }, { shared_buffers: "64MB" }, standbysFirst],
+    [
+      "one limit raised beside another setting",
+      { max_wal_senders: "10", shared_buffers: "1GB" },
+      { max_wal_senders: "20", shared_buffers: "1MB" },
+      standbysFirst,
+    ],
+    ["a raised limit is no longer set, so that it falls to its default", { max_connections: "500" }, {}, primaryFirst],
+    [
+      "a lowered limit is no longer set, so that it rises to its default",
+      { max_worker_processes: "4" },
+      {},
+      standbysFirst,
+    ],
+  ])("%s", (_, have, want, order) => {
+    expect(restarts(waiting(have), want).map((why) => why.split(":")[0])).toEqual(order);
+  });
+
+  test("one up and one down has no right order", () => {
+    const act = (): unknown =>
+      restarts(waiting({ max_connections: "100", max_wal_senders: "20" }), {
+        max_connections: "200",
+        max_wal_senders: "10",
+      });
+    expect(act).toThrow(Refused);
+    expect(act).toThrow(/in two separate runs/);
+  });
+
+  test("who has restarted already is left alone, as after a cut", () => {
+    const raised = waits({ max_connections: "100" });
+    const seen = facts.view([facts.primary({}, raised), facts.standby(2), facts.standby(3, 1, raised)]);
+    expect(restarts(seen, { max_connections: "200" }).map((why) => why.split(":")[0])).toEqual([
+      "restart the standby n3",
+      "restart the primary n1",
+    ]);
+  });
+
+  test("a witness restarts as what it is", () => {
+    const seen = facts.view([facts.primary(), facts.standby(2), facts.primary({}, waits({ max_connections: "1" }))], 3);
+    expect(restarts(seen, {})).toEqual(["restart the witness n3: max_connections"]);
+  });
+});
+
+test("repmgrd is paused before and watches again after, whatever happens between", () => {
+  const [bracket] = planRollingRestart(facts.pgClusterInputs(), waiting({ shared_buffers: "1MB" })) as Bracket[];
+  expect(bracket?.do).toBe("bracket");
+  expect(facts.shell(bracket?.before ?? [])).toContain("service pause");
+  expect(facts.shell(bracket?.after ?? [])).toContain("service unpause");
+  expect(bracket?.why).toBe("shared_buffers wait for a restart of n2, then n3, then n1");
+});
+
+test("each node is back in its role before the next one goes", async () => {
+  const [bracket] = planRollingRestart(facts.pgClusterInputs(), waiting({ shared_buffers: "1MB" })) as Bracket[];
+  const [, wait, , , , primaryWait] = bracket?.body ?? [];
+  if (wait?.do !== "waitFor" || primaryWait?.do !== "waitFor") throw new Error("no wait between two restarts");
+  const look = (instance: ReturnType<typeof facts.primary>, at = wait): Promise<string | undefined> =>
+    at.look(() => Promise.resolve(instance as never));
+  expect(await look(facts.standby(2))).toBeUndefined();
+  expect(await look(facts.standby(2, 1, { walReceiver: null }))).toBe("it does not stream yet");
+  expect(await look(facts.stoppedStandby())).toBe("not running");
+  expect(await look(facts.refusing(true, "starting up"))).toBe("starting up");
+  expect(await look(facts.standby(1), primaryWait)).toBe("its role changed");
+});
+
+test("nothing waits, nothing happens; without a primary nothing is restarted", () => {
+  expect(planRollingRestart(facts.pgClusterInputs(), facts.healthy())).toEqual([]);
+  const pending = waits({ shared_buffers: "1MB" });
+  expect(
+    planRollingRestart(facts.pgClusterInputs(), facts.view([facts.formerPrimary(), facts.standby(2, 1, pending)])),
+  ).toEqual([]);
+  expect(
+    pendingRestarts(waiting({ b: "1", a: "1" })).map(({ node, settings }) => `${node}: ${settings.join()}`),
+  ).toEqual(["n1: a,b", "n2: a,b", "n3: a,b"]);
+});
