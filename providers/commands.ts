@@ -17,6 +17,17 @@ export function repmgr(inputs: ClusterInputs, args: string): string {
   return asPostgres(inputs, "repmgr", `-f ${sh(clusterPaths(inputs.family, inputs.cluster).repmgrConf)} ${args}`);
 }
 
+/** Shell: starts or restarts PostgreSQL through its unit; when that fails, what unit and server said last comes with the error. */
+export function runService(inputs: ClusterInputs, verb: "start" | "restart"): string {
+  const { postgresqlUnit: unit, logDirectory } = clusterPaths(inputs.family, inputs.cluster);
+  return `systemctl ${verb} ${unit} || {
+  journalctl -u ${unit} -n 8 --no-pager -o cat >&2
+  log=$(ls -t ${sh(logDirectory)}/* 2>/dev/null | head -n 1)
+  [ -z "$log" ] || { echo "the last lines of $log:"; tail -n 8 "$log"; } >&2
+  exit 1
+}`;
+}
+
 /** Statements with verifiers must not reach the server's log or statistics. */
 const QUIET = "set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic';";
 

@@ -1,5 +1,6 @@
 import { type Action, waitFor } from "../actions/action";
 import { clusterPaths } from "../families";
+import { runService } from "./commands";
 import { sh } from "../ssh/quote";
 import type { ClusterInputs, ClusterView, LiveMember, MemberFacts } from "./cluster";
 import { instanceOf, livePrimaries, isLive } from "./cluster";
@@ -58,7 +59,7 @@ export function planStart(inputs: ClusterInputs, self: MemberFacts, because: str
       host: member.host,
       why: `start PostgreSQL of ${member.node}: ${because}`,
       script: `${pass}systemctl reset-failed ${unit} 2>/dev/null || true
-systemctl start ${unit} || { journalctl -u ${unit} -n 15 --no-pager -o cat >&2; exit 1; }`,
+${runService(inputs, "start")}`,
       deadlineMs: START_DEADLINE_MS,
     },
     planAnswer(inputs, host, `${node} answers SQL`),
