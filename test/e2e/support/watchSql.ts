@@ -17,7 +17,11 @@ export function watchSql(lab: Lab, host: string, database: string, query: string
   child.stdin.on("error", () => undefined);
   child.stdin.write(`${query} \\watch 0.05\n`);
   return () => {
-    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It ended with the server it asked.
+    }
     child.stdout.destroy();
     return seen;
   };
