@@ -55,12 +55,13 @@ export class LocalStack {
 
   /** Runs `pulumi ARGS` on this stack. @throws Error when it cannot be started or has not ended in time */
   pulumi(args: readonly string[], onOutput?: (text: string) => void): Promise<Finished> {
+    // These know no --config-file, and write the salt of a new stack beside the Pulumi.yaml they find.
+    const ofStack = args[0] === "stack" || args[0] === "cancel";
     return runChild({
       what: `pulumi ${args[0] ?? ""}`,
       command: this.request.cli.bin,
-      args: [...args, "--stack", this.request.name, ...(args[0] === "stack" ? [] : ["--config-file", this.configFile])],
-      // "pulumi stack" knows no --config-file and writes the salt of a new stack beside the Pulumi.yaml it finds.
-      cwd: args[0] === "stack" ? this.request.state : this.request.project,
+      args: [...args, "--stack", this.request.name, ...(ofStack ? [] : ["--config-file", this.configFile])],
+      cwd: ofStack ? this.request.state : this.request.project,
       env: { ...process.env, ...this.environment },
       deadlineMs: DEADLINE_MS,
       ...(onOutput === undefined ? {} : { onOutput }),
