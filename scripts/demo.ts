@@ -65,6 +65,9 @@ async function main(args: readonly string[]): Promise<void> {
   await showCluster(lab, ["pg1", "pg2"]);
   const connection = await connectionOf(stack);
   say(`connection string: ${connection}`);
+  say(`what it was made from: inventory/dev.yml over inventory/common.yml`);
+  say(`every change that was made, and why: ${stack.actionLog}`);
+  say(`to look around (at the end with --keep): npm run lab -- ssh pg1; then: sudo -u postgres psql app`);
   if (!args.includes("--no-failover")) await failover(lab, stack, connection);
   await finish(args.includes("--keep"), lab, stack);
 }
