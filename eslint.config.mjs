@@ -3,7 +3,7 @@ import tseslint from "typescript-eslint";
 const lines = { skipBlankLines: true, skipComments: true };
 
 export default tseslint.config(
-  { ignores: ["bin/", "node_modules/", ".lab/", ".pulumi-state/", "logs/", "coverage/"] },
+  { ignores: ["bin/", "node_modules/", "vendor/", ".lab/", ".pulumi-state/", "logs/", "coverage/"] },
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked],

@@ -89,8 +89,8 @@ async function main([name, ...args]: string[]): Promise<number> {
 
 main(process.argv.slice(2)).then(
   (code) => (process.exitCode = code),
-  (error: Error) => {
-    console.error(error.message);
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;
   },
 );

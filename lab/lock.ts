@@ -73,7 +73,7 @@ export class LabLock {
   release(): void {
     const file = join(this.dir, "session");
     if (readOwner(file)?.pid === process.pid) rmSync(file, { force: true });
-    if (process.env[SESSION_VARIABLE] === String(process.pid)) delete process.env[SESSION_VARIABLE];
+    if (process.env[SESSION_VARIABLE] === String(process.pid)) Reflect.deleteProperty(process.env, SESSION_VARIABLE);
   }
 
   /**

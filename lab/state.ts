@@ -27,6 +27,8 @@ export function writeState(dir: string, state: LabState): void {
   writeJson(join(dir, "lab.json"), state);
 }
 
+// The caller names the shape of what it once wrote itself.
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 export function readJson<T>(file: string): T | undefined {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as T;

@@ -11,7 +11,7 @@ export function canonical(value: unknown): Json {
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     return Object.fromEntries(entries.map(([k, v]) => [k, canonical(v)]));
   }
-  throw new TypeError(`not plain JSON: ${typeof value} ${String(value)}`);
+  throw new TypeError(`not plain JSON: ${Object.prototype.toString.call(value)}`);
 }
 
 /** By its tag, since an object may come from another realm: dates and maps would lose all they hold. */

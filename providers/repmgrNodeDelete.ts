@@ -1,7 +1,7 @@
 import type { Action } from "../actions/action";
 import { clusterPaths } from "../families";
 import { sh } from "../ssh/quote";
-import { livePrimaries, memberOf } from "./cluster";
+import { type LiveMember, livePrimaries, type MemberFacts, memberOf } from "./cluster";
 import { Refused } from "./kind";
 import { asPostgres, repmgr } from "./commands";
 import type { RepmgrNodeFacts, RepmgrNodeInputs } from "./repmgrNode";
@@ -19,19 +19,7 @@ export function planNodeDelete(have: RepmgrNodeFacts, inputs: RepmgrNodeInputs):
   const paths = clusterPaths(inputs.family, cluster);
   const primary = livePrimaries(have.view)[0];
   const rows = primary?.facts.repmgr?.nodes ?? [];
-  const others = rows.filter(({ id }) => id !== inputs.nodeId);
-  if (primary?.member.node === node && others.length > 0) {
-    throw new Refused(
-      `cluster ${cluster}: ${node} on ${host} is the primary and ${others.map(({ name }) => name).join(", ")} depend on it. ` +
-        `Switch over first: "sudo -u postgres repmgr -f ${paths.repmgrConf} standby switchover" on another node.`,
-    );
-  }
-  if (self.facts.alive && primary === undefined && !self.facts.isStandby && !self.member.witness) {
-    throw new Refused(
-      `cluster ${cluster}: ${node} on ${host} is up as a primary and refuses connections (${self.facts.refusal}), so nobody can see who depends on it. ` +
-        `Make it answer, or stop it with "sudo systemctl stop postgresql-${cluster}".`,
-    );
-  }
+  refuseNeeded(inputs, self, primary);
   const actions: Action[] = [];
   const isRegistered = rows.some(({ id }) => id === inputs.nodeId);
   if (isRegistered && primary !== undefined && primary.member.node !== node) {
@@ -78,4 +66,21 @@ ${asPostgres(inputs, "psql", `-XAtqc "${drop}" -d postgres`)}`,
     });
   }
   return actions;
+}
+
+function refuseNeeded(inputs: RepmgrNodeInputs, self: MemberFacts, primary: LiveMember | undefined): void {
+  const { host, node, cluster } = inputs;
+  const others = (primary?.facts.repmgr?.nodes ?? []).filter(({ id }) => id !== inputs.nodeId);
+  if (primary?.member.node === node && others.length > 0) {
+    throw new Refused(
+      `cluster ${cluster}: ${node} on ${host} is the primary and ${others.map(({ name }) => name).join(", ")} depend on it. ` +
+        `Switch over first: "sudo -u postgres repmgr -f ${clusterPaths(inputs.family, cluster).repmgrConf} standby switchover" on another node.`,
+    );
+  }
+  if (self.facts.alive && primary === undefined && !self.facts.isStandby && !self.member.witness) {
+    throw new Refused(
+      `cluster ${cluster}: ${node} on ${host} is up as a primary and refuses connections (${self.facts.refusal}), so nobody can see who depends on it. ` +
+        `Make it answer, or stop it with "sudo systemctl stop postgresql-${cluster}".`,
+    );
+  }
 }

@@ -71,7 +71,7 @@ export class Cluster extends pulumi.ComponentResource {
       {
         ...shared,
         roles: spec.roles.map(({ passwordSecret: _, ...role }) => role),
-        rolePasswords: pulumi.secret(Object.fromEntries(passwords)) as pulumi.Output<Record<string, string>>,
+        rolePasswords: pulumi.secret(Object.fromEntries(passwords)),
         databases: spec.databases,
         settings: spec.settings,
         nodeRoles: pulumi.output(

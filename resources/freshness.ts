@@ -8,7 +8,9 @@ import { join } from "node:path";
  * @throws pulumi.RunError with the command to type
  */
 export function refuseStaleBuild(root: string): void {
-  const { sourcesHash } = require(join(root, "scripts", "sourcesHash.cjs")) as { sourcesHash(root: string): string };
+  const { sourcesHash } = require(join(root, "scripts", "sourcesHash.cjs")) as {
+    sourcesHash: (root: string) => string;
+  };
   const stamp = join(root, "bin", "sources.sha256");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === sourcesHash(root)) return;
   throw new pulumi.RunError(`bin/ was not built from the sources beside it; type: npm run build`);

@@ -164,16 +164,17 @@ describe("a blank id, which makes the engine forget a resource", () => {
 });
 
 describe("a connection that goes down at any action", () => {
-  const scenes: [string, () => Promise<void>, (lifecycle: Lifecycle) => Promise<unknown>, Record<string, string>][] = [
-    ["create", async () => undefined, (l) => l.create(kind, note()), { a: "first\n", "a.seal": "sealed 6\n" }],
+  const scenes: [string, () => Promise<unknown>, (lifecycle: Lifecycle) => Promise<unknown>, Record<string, string>][] =
     [
-      "update",
-      async () => void (await created()),
-      (l) => l.update(kind, note({ text: "second!\n" })),
-      { a: "second!\n", "a.seal": "sealed 8\n" },
-    ],
-    ["delete", async () => void (await created()), (l) => l.delete(kind, note()), {}],
-  ];
+      ["create", async () => undefined, (l) => l.create(kind, note()), { a: "first\n", "a.seal": "sealed 6\n" }],
+      [
+        "update",
+        created,
+        (l) => l.update(kind, note({ text: "second!\n" })),
+        { a: "second!\n", "a.seal": "sealed 8\n" },
+      ],
+      ["delete", created, (l) => l.delete(kind, note()), {}],
+    ];
 
   test.each(scenes.flatMap((scene) => (["before", "after"] as Cut[]).map((how) => [how, ...scene] as const)))(
     "cut %s it, in %s: the same again ends where it should",

@@ -94,7 +94,8 @@ export function rows(primary = 1, witness?: number): RegisteredNode[] {
     upstream: id === primary ? null : primary,
     active: true,
     conninfo: member(id).conninfo,
-    priority: 100,
+    // What repmgr gives a witness.
+    priority: id === witness ? 0 : 100,
     location: "default",
     slot: `repmgr_slot_${id}`,
   }));

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { databasesProbe } from "../../facts/databases";
 import { type InstanceFacts, instanceProbe, parseInstance } from "../../facts/instance";
+import { running } from "../support/facts";
 import { parsed, recorded } from "./kindFixture";
 
 /** What the probe got from real instances (PostgreSQL 17, repmgr 5.5): n1 on port 5432, n2 on 5433. */
@@ -60,7 +61,7 @@ describe("a real instance", () => {
   });
 
   test("with settings that wait for a restart, ALTER SYSTEM and a broken pg_hba.conf", () => {
-    const { settings, hbaErrors } = real("primary-pending").running ?? { settings: {}, hbaErrors: [] };
+    const { settings, hbaErrors } = running(real("primary-pending").running);
     expect(settings.max_connections).toMatchObject({ setting: "100", context: "postmaster", pendingRestart: true });
     expect(settings.work_mem).toMatchObject({
       setting: "8MB",

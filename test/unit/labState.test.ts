@@ -83,7 +83,7 @@ describe("the lock", () => {
     process.env[SESSION_VARIABLE] = String(pid);
     const lock = new LabLock(dir);
     await expect(lock.hold("up 3", () => Promise.resolve("allowed"))).resolves.toBe("allowed");
-    delete process.env[SESSION_VARIABLE];
+    Reflect.deleteProperty(process.env, SESSION_VARIABLE);
     rmSync(join(dir, "session"));
     lock.claim("npm test");
     expect(existsSync(join(dir, "session"))).toBe(true);
