@@ -16,12 +16,9 @@ export function preloadLibraries(own: string | undefined): string {
   return [...new Set(["repmgr", ...libraries.filter((library) => library !== "")])].join(",");
 }
 
-/**
- * The managed part of postgresql.conf: defaults, what repmgr and the program need, and the user's own settings.
- * Names are in lower case, whatever the user wrote: to PostgreSQL TimeZone and timezone are one.
- */
+/** The managed part of postgresql.conf: defaults, what repmgr and the program need, and the user's own settings. */
 export function deriveSettings(cluster: string, raw: RawCluster): Record<string, string> {
-  const own = Object.entries(raw.settings).map(([name, value]) => [name.toLowerCase(), canonicalValue(value)] as const);
+  const own = Object.entries(raw.settings).map(([name, value]) => [name, canonicalValue(value)] as const);
   const settings: Record<string, string> = {
     ...overridable(Object.keys(raw.nodes).length),
     ...Object.fromEntries(own),

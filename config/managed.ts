@@ -34,8 +34,7 @@ export const MANAGED_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /** Why a setting is managed, undefined when a person may set it. */
-export function managedSetting(written: string): string | undefined {
-  const name = written.toLowerCase();
+export function managedSetting(name: string): string | undefined {
   if (name.startsWith("recovery_target")) return RECOVERY;
   return Object.hasOwn(MANAGED_SETTINGS, name) ? MANAGED_SETTINGS[name] : undefined;
 }

@@ -48,12 +48,6 @@ describe("settings", () => {
     });
   });
 
-  test("names are in lower case, as PostgreSQL compares them", () => {
-    const { settings } = clusterOf([`\n      ${SETTING}`, " { TimeZone: Europe/Berlin, Work_Mem: 4MB }"]);
-    expect(settings).toMatchObject({ timezone: "Europe/Berlin", work_mem: "4MB" });
-    expect(settings).not.toHaveProperty("TimeZone");
-  });
-
   test("senders and slots grow with the nodes", () => {
     const more = Array.from({ length: 9 }, (_, i) => [`  x${i}: { address: 198.18.0.${i + 1} }\n`, i + 10] as const);
     const nodes = more.map(([, id], i) => `      x${i}: { id: ${id}, host: x${i} }\n`).join("");
