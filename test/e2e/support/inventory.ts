@@ -15,7 +15,7 @@ export const HOSTS = ["pg1", "pg2", "pg3"] as const;
 export const OUTSIDER = "pg4";
 export const LAB_SIZE = 4;
 
-/** One cluster of three; on pg2 sudo asks for a password. Failovers begin after two seconds, so that tests can watch. */
+/** One cluster of three; on pg2 sudo asks for a password. */
 export function threeNodes(lab: Lab): InventoryFile {
   return {
     defaults: {
@@ -45,7 +45,11 @@ export function threeNodes(lab: Lab): InventoryFile {
   };
 }
 
-export const QUICK_FAILOVER = { reconnect_attempts: 2, reconnect_interval: 1, monitor_interval_secs: 1 };
+/**
+ * Failovers that a test can watch. The attempts have to last longer than two monitoring intervals: an election that
+ * begins while any node saw the primary within that time is cancelled, and repmgrd does not hold another.
+ */
+export const QUICK_FAILOVER = { reconnect_attempts: 5, reconnect_interval: 1, monitor_interval_secs: 1 };
 
 /** The control machine as the hosts see it: the first address of their network. */
 export function controlAddress(lab: Lab): string {
