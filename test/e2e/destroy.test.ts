@@ -3,7 +3,7 @@ import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
 
 /** Shell: a line for everything of ours that is left on a host. */
-const LEFTOVERS = `find /etc/repmgr /etc/sudoers.d /etc/systemd/system -mindepth 1 \( -name '*repmgr*' -o -name '*main*' \) 2>/dev/null
+const LEFTOVERS = `find /etc/repmgr /etc/sudoers.d /etc/systemd/system -mindepth 1 \\( -name '*repmgr*' -o -name '*main*' \\) 2>/dev/null
 ls -d /etc/repmgr/* /etc/systemd/system/*.wants/*-main.service 2>/dev/null
 systemctl list-units --all --plain --no-legend '*-main.service'
 firewall-cmd --list-rich-rules; firewall-cmd --permanent --list-rich-rules
