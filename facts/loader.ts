@@ -92,23 +92,29 @@ export class FactLoader {
 }
 
 /**
- * One script that runs every probe in a subshell and frames its exit status, stdout and stderr with the boundary, which
- * nobody on the host can know before. Not with lengths: output that is no UTF-8 has another one when it gets here.
+ * One script that runs the probes side by side, each in a subshell, and frames exit status, stdout and stderr with the
+ * boundary, which nobody on the host can know before. Not with lengths: output that is no UTF-8 has another one here.
  */
 function batchScript(probes: readonly Probe<unknown>[], boundary: string): string {
-  const parts = probes.map(
+  const asked = probes.map(
     ({ script }, index) => `
-( ${script}
-) >"$work/out" 2>"$work/err" </dev/null
-printf '%s %s %s\\n' '${boundary}' ${index} $?
-cat "$work/out"
-printf %s '${boundary}'
-cat "$work/err"
-echo '${boundary}'`,
+{ ( ${script}
+) >"$work/${index}.out" 2>"$work/${index}.err"; echo $? >"$work/${index}.code"; } </dev/null &`,
   );
   return `work=$(mktemp -d /run/repmgr-pulumi.XXXXXX) || exit 1
 trap 'rm -rf "$work"' EXIT
-${parts.join("\n")}
+${asked.join("\n")}
+wait
+i=0
+while [ $i -lt ${probes.length} ]; do
+  read -r code <"$work/$i.code"
+  printf '%s %s %s\\n' '${boundary}' $i "$code"
+  cat "$work/$i.out"
+  printf %s '${boundary}'
+  if [ -s "$work/$i.err" ]; then cat "$work/$i.err"; fi
+  echo '${boundary}'
+  i=$((i + 1))
+done
 `;
 }
 

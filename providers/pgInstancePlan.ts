@@ -207,7 +207,7 @@ function planAlterSystem(want: PgInstanceInputs, { running }: InstanceFacts): Ac
 function psql(want: PgInstanceInputs): string {
   const bin = familyLayout(want.family).binDirectory(want.version);
   const { socketDirectory } = clusterPaths(want.family, want.cluster);
-  return `cd /; runuser -u postgres -- ${sh(`${bin}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(socketDirectory)} -p ${want.port} -d postgres`;
+  return `cd /; runuser -u postgres -- env PGOPTIONS='-c lc_messages=C' ${sh(`${bin}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(socketDirectory)} -p ${want.port} -d postgres`;
 }
 
 /** The server's own parser reads the new file before it takes the place of the old one: a wrong one would end the next start. */
@@ -230,7 +230,7 @@ function reload(want: PgInstanceInputs): Action {
     host: want.host,
     why: "load the configuration without a restart",
     script: `wrong=$(${ask} -c "select format('pg_hba.conf line %s: %s', line_number, error) from pg_hba_file_rules where error is not null
-  union all select format('%s line %s: %s', sourcefile, sourceline, error) from pg_file_settings where error is not null and error <> 'setting could not be applied'")
+  union all select format('%s line %s: %s', sourcefile, sourceline, error) from pg_file_settings where error is not null and error <> 'setting could not be applied' and error !~ 'cannot be changed without restarting'")
 [ -z "$wrong" ] || { printf 'not loaded, the old configuration stays in force: %s\\n' "$wrong" >&2; exit 1; }
 before=$(${ask} -c 'select pg_conf_load_time()')
 ${ask} -c 'select pg_reload_conf()' >/dev/null
