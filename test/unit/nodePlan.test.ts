@@ -19,12 +19,21 @@ interface Case {
   readonly nodes: InstanceFacts[];
   readonly witness?: number;
   readonly want?: Partial<RepmgrNodeInputs>;
+  /** Ids of the nodes that the inventory no longer has. */
+  readonly left?: readonly number[];
 }
 
-function planOf({ self, nodes, witness, want }: Case): ReturnType<typeof plan> {
-  const inputs = facts.nodeInputs(self, want);
-  return plan(inputs, facts.nodeFacts(inputs, facts.view(nodes, witness)));
+function planOf({ self, nodes, witness, want, left = [] }: Case): ReturnType<typeof plan> {
+  const view = facts.view(nodes, witness).filter(({ member }) => !left.includes(member.id));
+  const inputs = facts.nodeInputs(self, { members: view.map(({ member }) => member), ...want });
+  return plan(inputs, facts.nodeFacts(inputs, view));
 }
+
+/** A standby whose primary has stopped: nothing is received any more. */
+const orphan = (id: number, timeline: number, over: Partial<InstanceFacts> = {}): InstanceFacts =>
+  facts.standby(id, 2, { timeline, walReceiver: null }, { control: facts.control({ timeline }), ...over });
+const GONE = facts.without("absent");
+const MANUAL = { failover: "manual" } as const;
 
 describe("the plan of a node, by what it is and what its peers are", () => {
   test.each<[string, Case, string[]]>([
@@ -284,6 +293,28 @@ describe("what only a person can decide is refused", () => {
       },
       /n1 was primary on timeline 1, but n3 is on timeline 2/,
     ],
+    ...[1, 3].flatMap((self): [string, Case, RegExp][] => [
+      [
+        `the primary of timeline 2 left the inventory, its standby lives, seen from n${self}`,
+        { self, left: [2], want: MANUAL, nodes: [facts.formerPrimary(1), GONE, orphan(3, 2)] },
+        /n1 was primary on timeline 1, but n3 is on timeline 2/,
+      ],
+      [
+        `the same with automatic failover and repmgrd inactive, seen from n${self}`,
+        { self, left: [2], nodes: [facts.formerPrimary(1), GONE, orphan(3, 2, { repmgrd: "inactive" })] },
+        /n1 was primary on timeline 1, but n3 is on timeline 2/,
+      ],
+      [
+        `the same when only SQL tells the timeline of the standby, seen from n${self}`,
+        {
+          self,
+          left: [2],
+          want: MANUAL,
+          nodes: [facts.formerPrimary(1), GONE, orphan(3, 2, { control: facts.control({ timeline: 1 }) })],
+        },
+        /n1 was primary on timeline 1, but n3 is on timeline 2/,
+      ],
+    ]),
     [
       "a former primary that is coming up beside a new one",
       {
