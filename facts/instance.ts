@@ -31,6 +31,8 @@ export interface InstanceFacts {
   readonly majorVersion?: number;
   /** PGDATA/standby.signal stands: this instance starts as a standby. */
   readonly isStandby: boolean;
+  /** PGDATA/conf.d is a directory. */
+  readonly hasConfD: boolean;
   readonly control?: ControlData;
   /** The postmaster is alive; it may still refuse connections. */
   readonly alive: boolean;
@@ -58,6 +60,7 @@ if [ ! -f "$d/PG_VERSION" ]; then echo data=foreign; exit 0; fi
 echo data=present
 echo version=$(cat "$d/PG_VERSION")
 [ -e "$d/standby.signal" ] && echo standby=1
+[ -d "$d/conf.d" ] && echo confd=1
 if [ -x ${sh(`${q.binDirectory}/pg_controldata`)} ]; then
   ${sh(`${q.binDirectory}/pg_controldata`)} -D "$d" | sed 's/^/control=/'
 fi
@@ -104,6 +107,7 @@ export function parseInstance(text: string): InstanceFacts {
     ownership: one("ownership") ?? "",
     ...(one("version") === undefined ? {} : { majorVersion: Number(one("version")) }),
     isStandby: one("standby") === "1",
+    hasConfD: one("confd") === "1",
     ...(control.length === 0 ? {} : { control: parseControlData(control) }),
     alive: one("alive") === "1",
     ...(running === undefined ? {} : { running: parseRunning(running) }),

@@ -11,6 +11,7 @@ import { planClone, planInitdb } from "./instanceData";
 import { Refused } from "./kind";
 import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
 import { planRevival } from "./revive";
+import { refuseStrangers } from "./stranger";
 
 export const DIRECTORY_OWNERSHIP = "postgres:postgres 0700";
 const FILE_OWNER = "postgres:postgres";
@@ -19,6 +20,7 @@ const FILE_OWNER = "postgres:postgres";
 export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Action[] {
   const self = memberOf(have.view, want.node);
   refuseForeignData(want, have, self);
+  refuseStrangers(want, have.view);
   const passFile = planPassFile(want, have);
   if (self.facts.data !== "present") return [...passFile, ...planData(want, have, self)];
   const changes = [...planFiles(want, have, false), ...planAlterSystem(want, self.facts)];
@@ -131,19 +133,13 @@ function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFac
 function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean): Action[] {
   const conf = have.postgresConf?.content ?? "";
   const isRunning = !isNew && memberOf(have.view, want.node).facts.running !== undefined;
-  const actions: Action[] = [];
+  const confD = isNew || !memberOf(have.view, want.node).facts.hasConfD ? [planConfD(want)] : [];
+  const actions: Action[] = [...confD];
   const put = (name: string, content: string, why: string, judge: Pick<PutFile, "check" | "verify">): void => {
     const path = `${want.dataDirectory}/${name}`;
     actions.push({ do: "putFile", host: want.host, why, path, content, owner: FILE_OWNER, mode: "0600", ...judge });
   };
   if (isNew || !equal(parsePostgresConf(conf), want.settings) || !includesConfD(conf)) {
-    const confD = `${want.dataDirectory}/conf.d`;
-    actions.push({
-      do: "run",
-      host: want.host,
-      why: "a person's own settings have a place of their own",
-      script: `[ -d ${sh(confD)} ] || install -d -o postgres -g postgres -m 0700 ${sh(confD)}`,
-    });
     put(
       "postgresql.conf",
       renderPostgresConf(want.cluster, want.settings),
@@ -160,6 +156,13 @@ function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean
     );
   }
   return actions;
+}
+
+/** Named by an include_dir, without which the server does not start. A clone brings it along. */
+function planConfD(want: PgInstanceInputs): Action {
+  const confD = sh(`${want.dataDirectory}/conf.d`);
+  const script = `[ -d ${confD} ] || install -d -o postgres -g postgres -m 0700 ${confD}`;
+  return { do: "run", host: want.host, why: "a person's own settings have a place of their own", script };
 }
 
 function changes(have: Record<string, string>, want: Readonly<Record<string, string>>): string {

@@ -3,8 +3,9 @@ import { clusterPaths } from "../families";
 import { runService } from "./commands";
 import { sh } from "../ssh/quote";
 import type { ClusterInputs, ClusterView, LiveMember, MemberFacts } from "./cluster";
-import { instanceOf, livePrimaries, isLive } from "./cluster";
+import { instanceOf, livePrimaries } from "./cluster";
 import { Refused } from "./kind";
+import { electors, refuseStrangers } from "./stranger";
 
 /** Failure detection (default 6 x 10 s) plus the election and the promotion. */
 const FAILOVER_DEADLINE_MS = 120_000;
@@ -18,11 +19,11 @@ export const START_DEADLINE_MS = 300_000;
  */
 export function planRevival(inputs: ClusterInputs, view: ClusterView): Action[] {
   if (livePrimaries(view).length > 0) return [];
+  refuseStrangers(inputs, view);
   const data = view.filter(({ member, facts }) => !member.witness && facts.data === "present");
   const crashed = data.filter((m) => !m.facts.isStandby);
-  // A paused repmgrd promotes nobody, and does not make up for it when it is unpaused later.
-  const electors = data.filter(isLive).filter(({ facts: f }) => f.repmgrd === "active" && f.repmgr?.paused !== true);
-  if (inputs.failover === "automatic" && electors.length > 0) return [waitForElection(inputs, electors)];
+  const deciding = electors(inputs, view);
+  if (deciding.length > 0) return [waitForElection(inputs, deciding)];
   const last = lastPrimary(inputs.cluster, crashed);
   if (last === undefined) {
     const seen = data.map((m) => `${m.member.node}: ${m.facts.control?.state ?? "unknown"}`).join(", ");

@@ -106,6 +106,7 @@ const STOPPED: InstanceFacts = {
   ownership: "postgres:postgres 0700",
   majorVersion: 17,
   isStandby: false,
+  hasConfD: true,
   control: control({ state: "shut down" }),
   alive: false,
   refusal: "",
@@ -114,7 +115,7 @@ const STOPPED: InstanceFacts = {
 
 export function without(data: "absent" | "empty" | "foreign"): InstanceFacts {
   const ownership = data === "absent" ? "" : "postgres:postgres 0700";
-  return { data, ownership, isStandby: false, alive: false, refusal: "", repmgrd: "inactive" };
+  return { data, ownership, isStandby: false, hasConfD: false, alive: false, refusal: "", repmgrd: "inactive" };
 }
 
 /** A stopped instance that would start as a primary. */

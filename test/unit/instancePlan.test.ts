@@ -121,6 +121,16 @@ describe("what it refuses to touch", () => {
       /n1 on pg1 .* and n2 on pg2 .* both take writes/,
     ],
     [
+      "the live primary left the inventory: nobody's pg_hba.conf is written without it",
+      {
+        self: 2,
+        want: { members: [2, 3].map((id) => facts.member(id)) },
+        nodes: [absent, facts.standby(2), facts.standby(3)],
+        have: { hbaConf: facts.file("local all postgres peer") },
+      },
+      /n2 and n3 stream from 198\.18\.0\.11, which is no node of this inventory/,
+    ],
+    [
       "two last primaries",
       bare(3, [facts.formerPrimary(2), facts.formerPrimary(2), absent]),
       /both stopped as primaries on timeline 2/,
@@ -144,7 +154,6 @@ describe("what differs is put right and loaded", () => {
   });
   const right = "cluster_name = 'main'\nport = 5432\nwork_mem = '4MB'\n";
   const auto = facts.setting("8MB", { sourceFile: `${DATA}/postgresql.auto.conf` });
-  const CONF_D = "a person's own settings have a place of their own";
   const LOAD = "load the configuration without a restart";
 
   test.each<[string, Partial<PgInstanceFacts>, InstanceFacts, string[]]>([
@@ -153,31 +162,37 @@ describe("what differs is put right and loaded", () => {
       "a setting changed by hand",
       conf(right.replace("4MB", "64MB")),
       facts.primary(),
-      [CONF_D, "settings: work_mem: 64MB => 4MB", LOAD],
+      ["settings: work_mem: 64MB => 4MB", LOAD],
     ],
     [
       "a setting changed by hand on an instance that is down",
       conf(right.replace("4MB", "64MB")),
       facts.formerPrimary(),
-      [CONF_D, "settings: work_mem: 64MB => 4MB"],
+      ["settings: work_mem: 64MB => 4MB"],
     ],
     [
       "a setting added and one taken away",
       conf("cluster_name = 'main'\nport = 5432\nfsync = off\n"),
       facts.primary(),
-      [CONF_D, "settings: fsync: off => (not managed), work_mem: (not set) => 4MB", LOAD],
+      ["settings: fsync: off => (not managed), work_mem: (not set) => 4MB", LOAD],
     ],
     [
       "conf.d no longer included",
       { postgresConf: facts.file(right) },
       facts.primary(),
-      [CONF_D, "settings: conf.d is included again", LOAD],
+      ["settings: conf.d is included again", LOAD],
     ],
     [
       "conf.d included after the managed settings, so that it wins",
       { postgresConf: facts.file(`${right}include_dir = 'conf.d'\n`) },
       facts.primary(),
-      [CONF_D, "settings: conf.d is included again", LOAD],
+      ["settings: conf.d is included again", LOAD],
+    ],
+    [
+      "the place for a person's own settings is gone: the server would not start without it",
+      {},
+      facts.primary({ hasConfD: false }),
+      ["a person's own settings have a place of their own", LOAD],
     ],
     ["postgresql.conf written after the last load", conf(right, 2_001), facts.primary(), [LOAD]],
     [
