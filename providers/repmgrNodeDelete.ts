@@ -1,7 +1,7 @@
 import type { Action } from "../actions/action";
 import { clusterPaths } from "../families";
 import { sh } from "../ssh/quote";
-import { type LiveMember, livePrimaries, type MemberFacts, memberOf } from "./cluster";
+import { type LiveMember, type MemberFacts, memberOf, thePrimary } from "./cluster";
 import { Refused } from "./kind";
 import { asPostgres, repmgr } from "./commands";
 import type { RepmgrNodeFacts, RepmgrNodeInputs } from "./repmgrNode";
@@ -11,24 +11,24 @@ const STOP_DEADLINE_MS = 300_000;
 /**
  * Takes a node out of its cluster: unregistered, stopped, its slot dropped, repmgr's files gone. PgCluster's delete,
  * which runs first when the whole cluster goes, has emptied repmgr.nodes; that is how the two are told apart.
- * @throws Refused for the live primary of a cluster that stays, and for one that cannot be asked
+ * @throws Refused for the live primary of a cluster that stays, for one that cannot be asked, and while two take writes
  */
 export function planNodeDelete(have: RepmgrNodeFacts, inputs: RepmgrNodeInputs): Action[] {
   const { host, node, cluster } = inputs;
   const self = memberOf(have.view, node);
   const paths = clusterPaths(inputs.family, cluster);
-  const primary = livePrimaries(have.view)[0];
+  const primary = thePrimary(cluster, have.view);
   const rows = primary?.facts.repmgr?.nodes ?? [];
   refuseNeeded(inputs, self, primary);
   const actions: Action[] = [];
-  const isRegistered = rows.some(({ id }) => id === inputs.nodeId);
+  const row = rows.find(({ id }) => id === inputs.nodeId);
+  const isRegistered = row !== undefined;
   if (isRegistered && primary !== undefined && primary.member.node !== node) {
-    const type = self.member.witness ? "witness" : "standby";
     actions.push({
       do: "run",
       host: primary.member.host,
-      why: `${node} leaves the cluster: unregister it`,
-      script: repmgr(inputs, `${type} unregister --node-id=${inputs.nodeId}`),
+      why: `${node} leaves the cluster: unregister it${row.type === "primary" ? ", a primary that is no longer active" : ""}`,
+      script: repmgr(inputs, `${row.type} unregister --node-id=${inputs.nodeId}`),
     });
   }
   if (self.facts.alive) {
@@ -68,13 +68,19 @@ ${asPostgres(inputs, "psql", `-XAtqc "${drop}" -d postgres`)}`,
   return actions;
 }
 
+function heir({ failover, family, cluster }: RepmgrNodeInputs): string {
+  if (failover === "automatic") return "and wait until repmgrd has promoted another";
+  return `then "sudo -u postgres repmgr -f ${clusterPaths(family, cluster).repmgrConf} standby promote" on the host of the most advanced standby`;
+}
+
 function refuseNeeded(inputs: RepmgrNodeInputs, self: MemberFacts, primary: LiveMember | undefined): void {
   const { host, node, cluster } = inputs;
   const others = (primary?.facts.repmgr?.nodes ?? []).filter(({ id }) => id !== inputs.nodeId);
   if (primary?.member.node === node && others.length > 0) {
     throw new Refused(
       `cluster ${cluster}: ${node} on ${host} is the primary and ${others.map(({ name }) => name).join(", ")} depend on it. ` +
-        `Switch over first: "sudo -u postgres repmgr -f ${clusterPaths(inputs.family, cluster).repmgrConf} standby switchover" on another node.`,
+        `Make another node primary first: type "sudo systemctl stop postgresql-${cluster}" on ${host}, ${heir(inputs)}. Then run "pulumi up" with ` +
+        `${node} back in the inventory, which brings it back as a standby, and only then remove it.`,
     );
   }
   if (self.facts.alive && primary === undefined && !self.facts.isStandby && !self.member.witness) {

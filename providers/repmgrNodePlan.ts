@@ -201,7 +201,8 @@ function planConf(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] 
       do: "run",
       host: want.host,
       why: "repmgrd reads its configuration when it starts",
-      script: `systemctl try-restart ${unit}`,
+      // A node that comes back may still have its file, and has no unit yet.
+      script: `if systemctl cat ${unit} >/dev/null 2>&1; then systemctl try-restart ${unit}; fi`,
     },
   ];
 }

@@ -275,6 +275,19 @@ describe("what only a person can decide is refused", () => {
       /n1 and n2 were both stopped as primaries on timeline 3/,
     ],
     [
+      "only standbys, running, and their primary is known to be gone",
+      {
+        self: 2,
+        want: MANUAL,
+        nodes: [
+          facts.without("absent"),
+          facts.standby(2, 1, { walReceiver: null, walBytes: 1 }),
+          facts.standby(3, 1, { walReceiver: null, walBytes: 2 }),
+        ],
+      },
+      /no node was primary last.*standby promote/,
+    ],
+    [
       "only standbys, all stopped",
       { self: 1, nodes: [facts.stoppedStandby(), facts.stoppedStandby(), facts.without("absent")] },
       /no node was primary last \(n1: shut down in recovery, n2: shut down in recovery\).*standby promote/,
@@ -315,6 +328,31 @@ describe("what only a person can decide is refused", () => {
         /n1 was primary on timeline 1, but n3 is on timeline 2/,
       ],
     ]),
+    [
+      "the live primary left the inventory, its standbys stream on",
+      { self: 2, left: [1], nodes: [GONE, facts.standby(2), facts.standby(3)] },
+      /n2 and n3 stream from 198\.18\.0\.11, which is no node of this inventory any more.*put it back/is,
+    ],
+    [
+      "the live primary left the inventory and an older one is stopped",
+      {
+        self: 3,
+        left: [1],
+        want: MANUAL,
+        nodes: [GONE, facts.formerPrimary(1), facts.standby(3, 1, { timeline: 1 })],
+      },
+      /n3 streams from 198\.18\.0\.11, which is no node of this inventory any more/,
+    ],
+    [
+      "the primary left the inventory and nobody streams: it may live all the same",
+      {
+        self: 3,
+        left: [1],
+        want: MANUAL,
+        nodes: [GONE, facts.stoppedStandby(), facts.standby(3, 1, { walReceiver: null })],
+      },
+      /n3 has n1 \(node 1\) registered as the active primary, which is no node.*put it back.*standby promote" on pg3/is,
+    ],
     [
       "a former primary that is coming up beside a new one",
       {
@@ -387,6 +425,14 @@ describe("its files", () => {
     expect(actions.map((a) => `${a.do}: ${a.why}`)).toEqual(expected);
   });
 
+  test("repmgrd is restarted for a new repmgr.conf only where its unit exists", () => {
+    const actions = plan(
+      inputs,
+      facts.nodeFacts(inputs, healthy, { repmgrConf: facts.file("node_id='2'\n", { mode: "0640" }) }),
+    );
+    expect(facts.shell(actions)).toMatch(/if systemctl cat repmgrd-main\.service .*; then systemctl try-restart/);
+  });
+
   test("a sudoers file is only put in place when visudo accepts it", () => {
     const [put] = plan(inputs, facts.nodeFacts(inputs, healthy, { sudoers: undefined }));
     expect(put).toMatchObject({
@@ -403,6 +449,9 @@ describe("a node leaves", () => {
     const inputs = facts.nodeInputs(c.self, c.want);
     return repmgrNodeKind.planDelete(facts.nodeFacts(inputs, facts.view(c.nodes, c.witness)), inputs);
   };
+  const failedOver = facts
+    .rows(2)
+    .map((row) => (row.id === 1 ? { ...row, type: "primary" as const, active: false } : row));
   const slots = [{ name: "repmgr_slot_2", active: true, walStatus: "reserved" }];
 
   test.each<[string, Case, string[]]>([
@@ -440,17 +489,43 @@ describe("a node leaves", () => {
       ],
     ],
     [
+      "a stopped former primary, whose row says primary",
+      {
+        self: 1,
+        nodes: [
+          facts.formerPrimary(1),
+          facts.primary({ repmgr: { nodes: failedOver } }, { timeline: 2 }),
+          facts.standby(3, 2),
+        ],
+      },
+      [
+        "pg2: n1 leaves the cluster: unregister it, a primary that is no longer active",
+        "pg1: main/n1 is no longer managed: remove repmgr's files",
+      ],
+    ],
+    [
       "a stopped node of a stopped cluster",
       { self: 2, nodes: [facts.formerPrimary(), facts.stoppedStandby(), facts.stoppedStandby()] },
       ["pg2: main/n2 is no longer managed: remove repmgr's files"],
     ],
   ])("%s", (_, c, expected) => expect(facts.whys(leave(c))).toEqual(expected));
 
+  test("the command is the one for the row's type", () => {
+    const nodes = [facts.formerPrimary(1), facts.primary({ repmgr: { nodes: failedOver } }), facts.standby(3, 2)];
+    expect(facts.shell(leave({ self: 1, nodes }))).toContain("primary unregister --node-id=1");
+    expect(facts.shell(leave({ self: 3, nodes }))).toContain("standby unregister --node-id=3");
+  });
+
   test.each<[string, Case, RegExp]>([
+    [
+      "a node, while two take writes",
+      { self: 3, nodes: [facts.primary(), primary2(), facts.standby(3)] },
+      /both take writes/,
+    ],
     [
       "the primary of a cluster that stays",
       { self: 1, nodes: [facts.primary(), facts.standby(2), facts.standby(3)] },
-      /n1 on pg1 is the primary and n2, n3 depend on it.*standby switchover/,
+      /n1 on pg1 is the primary and n2, n3 depend on it.*systemctl stop postgresql-main" on pg1.*run "pulumi up" with n1 back in the inventory/,
     ],
     [
       "a primary that lets nobody ask who depends on it",
