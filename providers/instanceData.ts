@@ -1,10 +1,21 @@
-import type { Action } from "../actions/action";
+import { type Action, waitFor } from "../actions/action";
+import { loginProbe } from "../facts/login";
 import { renderRepmgrConf } from "../facts/repmgrConf";
 import { clusterPaths, familyLayout } from "../families";
 import { sh } from "../ssh/quote";
-import type { Member } from "./cluster";
+import { rejoinMark } from "../facts/rewind";
+import type { ClusterInputs, Member } from "./cluster";
 import type { PgInstanceInputs } from "./pgInstance";
 
+/** What a clone needs to know of the node it is made for. */
+export interface CloneTarget extends ClusterInputs {
+  readonly host: string;
+  readonly node: string;
+  readonly repmgrConf: Readonly<Record<string, string>>;
+}
+
+/** Time for the primary's own resource to be updated in the same run. */
+const LET_IN_DEADLINE_MS = 120_000;
 const INITDB_DEADLINE_MS = 300_000;
 /** A clone copies the whole database; a terabyte over a gigabit takes three hours. */
 const CLONE_DEADLINE_MS = 24 * 3_600_000;
@@ -28,11 +39,31 @@ printf 'cluster_name = %s\\n' ${sh(`'${want.cluster}'`)} >>"$building/postgresql
   ];
 }
 
+/**
+ * A node added after a failover: the primary's pg_hba.conf and firewall learn of it in the same run, maybe later than
+ * the new node's own turn comes.
+ */
+export function planLetIn(want: CloneTarget, primary: Member): Action {
+  const { node, address } = primary;
+  const binDirectory = familyLayout(want.family).binDirectory(want.version);
+  const { passFile } = clusterPaths(want.family, want.cluster);
+  return waitFor(
+    {
+      host: want.host,
+      why: `${node}, which is the primary now, lets ${want.node} in (its pg_hba.conf and firewall may still be on their way)`,
+      deadlineMs: LET_IN_DEADLINE_MS,
+    },
+    loginProbe({ binDirectory, passFile, address, port: want.port }),
+    (refusal) => refusal,
+  );
+}
+
 /** A copy of the node that is primary now; repmgr makes the slot and writes standby.signal (repmgr documentation, "repmgr standby clone"). */
-export function planClone(want: PgInstanceInputs, primary: Member): Action[] {
+export function planClone(want: CloneTarget, primary: Member): Action[] {
   const repmgr = `${familyLayout(want.family).binDirectory(want.version)}/repmgr`;
   const { passFile } = clusterPaths(want.family, want.cluster);
   return [
+    planLetIn(want, primary),
     {
       do: "run",
       host: want.host,
@@ -52,24 +83,32 @@ runuser -u postgres -- env PGPASSFILE=${sh(passFile)} ${sh(repmgr)} -f "$conf" s
   ];
 }
 
-/**
- * Fills PGDATA beside its place and renames it, so that a PGDATA that exists is a whole one. The lock makes a second
- * try wait for a first one that lost its connection but still runs on the host.
- */
-function building(want: PgInstanceInputs, fill: string): string {
-  return `data=${sh(want.dataDirectory)}
-building="$data.building"
-cd /
-exec 9>${sh(`/run/lock/repmgr-pulumi-${want.cluster}`)}
-flock -w 86400 9
+/** Fills PGDATA beside its place and renames it, so that a PGDATA that exists is a whole one. */
+function building(want: ClusterInputs, fill: string): string {
+  return oneAtATime(
+    want,
+    `building="$data.building"
 [ ! -f "$data/PG_VERSION" ] || exit 0
 rm -rf --one-file-system "$building"
 parent=$(dirname "$data")
 [ -d "$parent" ] || install -d -o postgres -g postgres -m 0755 "$parent"
 ( ${fill}
-) 9>&- >&2
+) >&2
 [ ! -d "$data" ] || rmdir "$data"
+mark=${sh(rejoinMark(want.dataDirectory))}
+rm -f "$mark"
 mv "$building" "$data"
 if command -v restorecon >/dev/null; then restorecon -R "$data"; fi
-sync "$parent"`;
+sync "$parent"`,
+  );
+}
+
+/** Shell on "$data". The lock makes a second try wait for a first one that lost its connection but still runs on the host. */
+export function oneAtATime({ cluster, dataDirectory }: ClusterInputs, script: string): string {
+  return `data=${sh(dataDirectory)}
+cd /
+exec 9>${sh(`/run/lock/repmgr-pulumi-${cluster}`)}
+flock -w 86400 9
+( ${script}
+) 9>&-`;
 }

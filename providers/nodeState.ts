@@ -63,6 +63,8 @@ export function registrationProblem(
   const priority = type === "witness" ? 0 : Number(want.repmgrConf.priority ?? 100);
   if (row.priority !== priority) wrong.push(["priority", want.repmgrConf.priority]);
   if (row.location !== (want.repmgrConf.location ?? "default")) wrong.push(["location", want.repmgrConf.location]);
+  // Without one it is nobody's sibling, so it has no voice in an election (repmgrd-physical.c, do_election).
+  if (type === "standby" && row.upstream === null) wrong.push(["upstream", null]);
   if (wrong.length === 0) return undefined;
   return `registered with ${wrong.map(([key]) => `${key} ${JSON.stringify(row[key as keyof RegisteredNode])}`).join(", ")}`;
 }

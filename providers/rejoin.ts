@@ -1,38 +1,181 @@
 import type { Action } from "../actions/action";
-import { waitFor } from "../actions/action";
-import { instanceOf, type LiveMember, type MemberFacts } from "./cluster";
+import { logIn } from "../facts/login";
+import { isCleanlyDown, rejoinMark, rewindDryRun, type RewindFacts, type RewindQuestion } from "../facts/rewind";
+import { clusterPaths, familyLayout } from "../families";
+import { sh } from "../ssh/quote";
+import type { ClusterInputs, LiveMember, MemberFacts } from "./cluster";
 import { repmgr } from "./commands";
+import { oneAtATime, planClone, planLetIn } from "./instanceData";
+import { Refused } from "./kind";
 import type { RepmgrNodeInputs } from "./repmgrNode";
+import { planStart } from "./revive";
 
 /** pg_rewind copies what differs; the rest is crash recovery and one checkpoint. */
 const REJOIN_DEADLINE_MS = 3_600_000;
-const STREAM_DEADLINE_MS = 60_000;
+
+/** What is known of an instance that has to come back under another primary. */
+export interface Return {
+  /** What the last rejoin left beside PGDATA. */
+  readonly mark?: string;
+  readonly facts?: RewindFacts;
+}
+
+export function rewindQuestion(inputs: ClusterInputs, address: string): RewindQuestion {
+  const { family, cluster, version, port, dataDirectory } = inputs;
+  const { passFile } = clusterPaths(family, cluster);
+  return { binDirectory: familyLayout(family).binDirectory(version), passFile, address, port, dataDirectory };
+}
 
 /**
- * An instance that was primary comes back under the node that is primary now, never as a primary (repmgr
- * documentation, "repmgr node rejoin"). The dry run comes first; when it or the rewind says no, nothing is removed.
+ * An instance that was primary comes back under the node that is primary now, never as a primary: rewound where that is
+ * possible, else cloned anew with its old PGDATA kept aside.
+ * @throws Refused when there is no room for a clone beside the old data
  */
-export function planRejoin(want: RepmgrNodeInputs, self: MemberFacts, primary: LiveMember): Action[] {
-  const { address, node } = primary.member;
-  const conninfo = `host=${address} port=${want.port} user=repmgr dbname=repmgr connect_timeout=5`;
-  const rejoin = `node rejoin -d '${conninfo}' --force-rewind --config-files=postgresql.conf,pg_hba.conf --config-archive-dir=/run/repmgr-rejoin-${want.cluster}`;
+export function planReturn(want: RepmgrNodeInputs, back: Return, self: MemberFacts, primary: LiveMember): Action[] {
+  const reason = cannotRewind(back);
+  if (reason === undefined) return planRejoin(want, self, primary);
+  return planReclone(want, back.facts, { reason, self, primary });
+}
+
+/** Why the data as it is can only be put aside; undefined when a rewind is worth trying. */
+function cannotRewind({ mark, facts }: Return): string | undefined {
+  if (mark?.startsWith("begun") === true) return "its rejoin was cut short, so its files may be half rewound";
+  if (mark !== undefined) return mark.trim().replace(/^\w+: /, "");
+  return facts?.rewind === "impossible" ? facts.reason : undefined;
+}
+
+/**
+ * See repmgr documentation, "repmgr node rejoin", and PostgreSQL documentation, pg_rewind: one that fails half way leaves
+ * files nobody may use. So whether it can work is asked before, after the crash recovery that pg_rewind would do itself,
+ * and a mark stands beside PGDATA while it is rewound. What the mark says, the next plan takes up.
+ */
+function planRejoin(want: RepmgrNodeInputs, self: MemberFacts, primary: LiveMember): Action[] {
+  const { member, facts } = primary;
   const was = `was primary on timeline ${self.facts.control?.timeline ?? "?"}`;
   return [
+    planLetIn(want, member),
     {
       do: "run",
       host: want.host,
-      why: `${want.node} ${was}; ${node} is primary on timeline ${primary.facts.running.timeline}: rejoin it as a standby, rewound to where they parted`,
-      script: `install -d -o postgres -g postgres -m 0700 /run/repmgr-rejoin-${want.cluster}
-trap 'rm -rf /run/repmgr-rejoin-${want.cluster}' EXIT
-${repmgr(want, `${rejoin} --dry-run`)} >&2
-${repmgr(want, rejoin)} >&2`,
+      why: `${want.node} ${was}; ${member.node} is primary on timeline ${facts.running.timeline}: rejoin it as a standby, rewound to where they parted`,
+      script: rejoinScript(want, rewindQuestion(want, member.address)),
       deadlineMs: REJOIN_DEADLINE_MS,
     },
-    waitFor(
-      { host: want.host, why: `${want.node} is back as a standby`, deadlineMs: STREAM_DEADLINE_MS },
-      instanceOf(want),
-      ({ running, refusal }) =>
-        running?.inRecovery === true ? undefined : running === undefined ? refusal || "not running" : "it takes writes",
-    ),
   ];
+}
+
+function rejoinScript(want: RepmgrNodeInputs, q: RewindQuestion): string {
+  const conninfo = `host=${q.address} port=${q.port} user=repmgr dbname=repmgr connect_timeout=5`;
+  const archive = `/run/repmgr-rejoin-${want.cluster}`;
+  const rejoin = `node rejoin -d '${conninfo}' --force-rewind --config-files=postgresql.conf,pg_hba.conf --config-archive-dir=${archive}`;
+  const { logDirectory } = clusterPaths(want.family, want.cluster);
+  return oneAtATime(
+    want,
+    `mark=${sh(rejoinMark(want.dataDirectory))}
+[ ! -e "$data/standby.signal" ] && [ ! -e "$mark" ] || exit 0
+install -d -o postgres -g postgres -m 0700 ${archive}
+trap 'rm -rf ${archive}' EXIT
+reason() { printf '%s\\n' "$1" | grep -i 'error\\|fatal\\|panic' | tail -n 1; }
+give_up() { printf '%s\\n' "$1" >"$mark.new"; mv "$mark.new" "$mark"; sync "$mark"; echo "$1" >&2; exit 0; }
+if ! ${isCleanlyDown(q.binDirectory)}; then
+  said=$(runuser -u postgres -- ${sh(`${q.binDirectory}/postgres`)} --single -D "$data" template1 </dev/null 2>&1) ||
+    give_up "cannot: crash recovery before the rewind says: $(reason "$said")"
+fi
+said=$(${rewindDryRun(q)} 2>&1) || {
+  ${logIn(q)} >/dev/null || { printf '%s\\n' "$said" >&2; exit 1; }
+  give_up "cannot: $(reason "$said")"
+}
+${repmgr(want, `${rejoin} --dry-run`)} >&2
+echo begun >"$mark"
+sync "$mark"
+if said=$(${repmgr(want, rejoin)} 2>&1); then rm "$mark"; exit 0; fi
+printf '%s\\n' "$said" >&2
+log=$(ls -t ${sh(logDirectory)}/* 2>/dev/null | head -n 1)
+removed=$(tail -n 50 "\${log:-/dev/null}" | grep 'has already been removed' | tail -n 1)
+if [ -n "$removed" ]; then give_up "failed: rewound, but its primary says: \${removed#*FATAL: }"; fi
+pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null)
+if [ -n "$pid" ] && [ -e "/proc/$pid" ]; then rm "$mark"; exit 1; fi
+give_up "failed: $(reason "$said")"`,
+  );
+}
+
+interface Reclone {
+  readonly reason: string;
+  readonly self: MemberFacts;
+  readonly primary: LiveMember;
+}
+
+/** Nothing of the old data is removed: it may hold rows that nobody else has. */
+function planReclone(
+  want: RepmgrNodeInputs,
+  facts: RewindFacts | undefined,
+  { reason, self, primary }: Reclone,
+): Action[] {
+  if (facts === undefined) throw new Error(`${want.host}: the size of ${want.dataDirectory} was not asked for`);
+  const { member } = primary;
+  const aside = `${want.dataDirectory}.diverged-${self.facts.control?.timeline ?? "unknown"}-${facts.stamp}`;
+  refuseFull(want, facts, reason);
+  const cloned = { ...self, facts: { ...self.facts, alive: false, isStandby: true } };
+  return [
+    planLetIn(want, member),
+    {
+      do: "run",
+      host: want.host,
+      why: `${want.node} cannot be rewound to follow ${member.node} (${reason}): keep its data, ${mib(facts.sizeKib)}, in ${aside}`,
+      script: asideScript(want, aside),
+      deadlineMs: REJOIN_DEADLINE_MS,
+    },
+    ...planClone(want, member).slice(1),
+    {
+      do: "run",
+      host: want.host,
+      why: `${want.node} keeps its own postgresql.conf, pg_hba.conf and conf.d`,
+      script: ownFilesScript(want, aside),
+    },
+    ...planStart(want, cloned, `it is a new copy of ${member.node}`),
+  ];
+}
+
+function refuseFull(
+  { host, cluster, node, dataDirectory }: RepmgrNodeInputs,
+  facts: RewindFacts,
+  reason: string,
+): void {
+  if (facts.freeKib > facts.sizeKib) return;
+  throw new Refused(
+    `${host}: ${cluster}/${node} cannot be rewound (${reason}), and there is no room for a clone beside its old data: ${dataDirectory} holds ` +
+      `${mib(facts.sizeKib)}, ${mib(facts.freeKib)} are free. Make room, or move the old data to another file system ("sudo mv ${dataDirectory} ..."), then run "pulumi up".`,
+  );
+}
+
+/** The mark goes last, and with the finished clone at the latest: until then the next try finds it and does the rest. */
+function asideScript(want: RepmgrNodeInputs, aside: string): string {
+  const { postgresqlUnit } = clusterPaths(want.family, want.cluster);
+  return oneAtATime(
+    want,
+    `aside=${sh(aside)}
+mark=${sh(rejoinMark(want.dataDirectory))}
+if [ -e "$data/standby.signal" ] && [ ! -e "$mark" ]; then exit 0; fi
+systemctl stop ${postgresqlUnit} 2>/dev/null || true
+pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || true)
+if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f "$data")" ]; then
+  echo "PostgreSQL still runs in $data as process $pid" >&2; exit 1
+fi
+mv "$data" "$aside"
+rm -f "$mark"
+sync "$(dirname "$data")"`,
+  );
+}
+
+function ownFilesScript(want: RepmgrNodeInputs, aside: string): string {
+  return `data=${sh(want.dataDirectory)}
+aside=${sh(aside)}
+for file in postgresql.conf pg_hba.conf; do
+  [ ! -s "$aside/$file" ] || cp -p "$aside/$file" "$data/$file"
+done
+[ ! -d "$aside/conf.d" ] || cp -pR "$aside/conf.d/." "$data/conf.d"`;
+}
+
+function mib(kib: number): string {
+  return `${Math.ceil(kib / 1024)} MiB`;
 }

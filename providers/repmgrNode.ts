@@ -1,11 +1,13 @@
 import { fileProbe, type FileFact } from "../facts/file";
 import { parsePostgresConf } from "../facts/postgresConf";
+import { rejoinMark, type RewindFacts, rewindProbe } from "../facts/rewind";
 import { clusterPaths } from "../families";
 import { type ClusterInputs, type ClusterView, memberOf, observeCluster, livePrimaries } from "./cluster";
 import { type NodeReport, roleOf } from "./clusterReport";
-import type { Kind } from "./kind";
+import type { Ctx, Kind } from "./kind";
 import { nodeState, registrationState, repmgrRoleProblem } from "./nodeState";
 import { planNodeDelete } from "./repmgrNodeDelete";
+import { rewindQuestion } from "./rejoin";
 import { planNode } from "./repmgrNodePlan";
 
 /** A node's place in the cluster: its repmgr.conf, its registration, and whether it runs and follows. */
@@ -34,6 +36,10 @@ export interface RepmgrNodeFacts {
   readonly view: ClusterView;
   readonly repmgrConf: FileFact | undefined;
   readonly sudoers: FileFact | undefined;
+  /** What the last rejoin left beside PGDATA when it did not come to its end. */
+  readonly rejoinMark: FileFact | undefined;
+  /** Asked for only where the instance has to come back under another primary. */
+  readonly rewind: RewindFacts | undefined;
 }
 
 export interface RepmgrNodeOutputs {
@@ -64,12 +70,13 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
 
   async observe(ctx, inputs) {
     const paths = clusterPaths(inputs.family, inputs.cluster);
-    const [view, repmgrConf, sudoers] = await Promise.all([
+    const [view, repmgrConf, sudoers, mark] = await Promise.all([
       observeCluster(ctx, inputs),
       ctx.ask(inputs.host, fileProbe(paths.repmgrConf)),
       ctx.ask(inputs.host, fileProbe(paths.sudoers)),
+      ctx.ask(inputs.host, fileProbe(rejoinMark(inputs.dataDirectory))),
     ]);
-    return { view, repmgrConf, sudoers };
+    return { view, repmgrConf, sudoers, rejoinMark: mark, rewind: await askRewind(ctx, inputs, view, mark) };
   },
 
   isAbsent: ({ repmgrConf, sudoers }) => repmgrConf === undefined && sudoers === undefined,
@@ -102,6 +109,20 @@ export function parseSudoCommands(text: string): string[] {
     .split("\n")
     .filter((line) => line.trim() !== "" && !line.startsWith("#") && line !== "Defaults:postgres !requiretty")
     .map((line) => (line.startsWith(prefix) ? line.slice(prefix.length) : line));
+}
+
+async function askRewind(
+  ctx: Ctx,
+  inputs: RepmgrNodeInputs,
+  view: ClusterView,
+  mark: FileFact | undefined,
+): Promise<RewindFacts | undefined> {
+  const { facts, member } = memberOf(view, inputs.node);
+  const [primary] = livePrimaries(view);
+  if (primary === undefined || member.witness || facts.data !== "present") return undefined;
+  const comesBack = !facts.alive && !facts.isStandby;
+  if (!comesBack && mark === undefined) return undefined;
+  return ctx.ask(inputs.host, rewindProbe(rewindQuestion(inputs, primary.member.address)));
 }
 
 function roleState(inputs: RepmgrNodeInputs, view: ClusterView): string {

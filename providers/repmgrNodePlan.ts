@@ -2,8 +2,9 @@ import { type Action, waitFor } from "../actions/action";
 import type { FileFact } from "../facts/file";
 import { parsePostgresConf } from "../facts/postgresConf";
 import { renderRepmgrConf } from "../facts/repmgrConf";
+import { rejoinMark } from "../facts/rewind";
 import { clusterPaths } from "../families";
-import { sqlLiteral } from "../ssh/quote";
+import { sh, sqlLiteral } from "../ssh/quote";
 import { render } from "../templates/render";
 import { equal } from "./canonical";
 import { instanceOf, isLive, type LiveMember, memberOf, type MemberFacts, thePrimary } from "./cluster";
@@ -15,7 +16,7 @@ import {
   registrationProblem,
   repmgrRoleProblem,
 } from "./nodeState";
-import { planRejoin } from "./rejoin";
+import { planReturn, type Return } from "./rejoin";
 import { asPostgres, planBootstrap, repmgr, sqlAction } from "./commands";
 import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
 import { planRevival, planStart } from "./revive";
@@ -39,13 +40,20 @@ export function planNode(want: RepmgrNodeInputs, have: RepmgrNodeFacts): Action[
 function planRun(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: MemberFacts): Action[] {
   if (self.member.witness) return planStart(want, self, "the witness votes only while it runs");
   const primary = thePrimary(want.cluster, have.view);
+  const back = returnOf(have);
+  const isSpent = back.mark !== undefined && (!self.facts.alive || !back.mark.startsWith("begun"));
+  if (isSpent && primary !== undefined) return planReturn(want, back, self, primary);
   if (self.facts.alive) {
     if (!self.facts.isStandby && primary !== undefined) throw comesUpBeside(want, self, primary);
     return planStart(want, self, "it is up");
   }
   if (primary === undefined) return planRevival(want, have.view);
   if (self.facts.isStandby) return planStart(want, self, `it is a standby and ${primary.member.node} is primary`);
-  return planRejoin(want, self, primary);
+  return planReturn(want, back, self, primary);
+}
+
+function returnOf({ rejoinMark: mark, rewind }: RepmgrNodeFacts): Return {
+  return { ...(mark === undefined ? {} : { mark: mark.content }), ...(rewind === undefined ? {} : { facts: rewind }) };
 }
 
 function comesUpBeside(
@@ -75,8 +83,17 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
     );
   }
   const follow = isPrimary ? [] : planFollow(want, have, self);
-  if (follow.length > 0) return follow;
-  return planRegister(want, have, primary);
+  const back = returnOf(have);
+  if (follow.length > 0)
+    return back.mark?.startsWith("failed") === true ? planReturn(want, back, self, primary) : follow;
+  return [...planUnmark(want, back), ...planRegister(want, have, primary)];
+}
+
+/** The connection was lost after the rejoin and before its last step. */
+function planUnmark({ host, node, dataDirectory }: RepmgrNodeInputs, { mark }: Return): Action[] {
+  if (mark === undefined) return [];
+  const why = `${node} works, so the mark of an unfinished rejoin is no longer true`;
+  return [{ do: "run", host, why, script: `mark=${sh(rejoinMark(dataDirectory))}\nrm -f "$mark"` }];
 }
 
 function planFollow(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: LiveMember): Action[] {

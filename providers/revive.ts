@@ -1,4 +1,5 @@
 import { type Action, waitFor } from "../actions/action";
+import { rejoinMark } from "../facts/rewind";
 import { clusterPaths } from "../families";
 import { runService } from "./commands";
 import { sh } from "../ssh/quote";
@@ -59,12 +60,21 @@ export function planStart(inputs: ClusterInputs, self: MemberFacts, because: str
       do: "run",
       host: member.host,
       why: `start PostgreSQL of ${member.node}: ${because}`,
-      script: `${pass}systemctl reset-failed ${unit} 2>/dev/null || true
+      script: `${refuseHalfRewound(inputs)}${pass}systemctl reset-failed ${unit} 2>/dev/null || true
 ${runService(inputs, "start")}`,
       deadlineMs: START_DEADLINE_MS,
     },
     planAnswer(inputs, host, `${node} answers SQL`),
   ];
+}
+
+/** Shell: a rejoin that did not come to its end leaves files that nobody may start. */
+function refuseHalfRewound({ dataDirectory }: ClusterInputs): string {
+  return `if grep -qs '^begun\\|^failed' ${sh(rejoinMark(dataDirectory))}; then
+  echo "the last rejoin failed half way, so its files must not be started; it comes back with \"pulumi up\" once another node is primary" >&2
+  exit 1
+fi
+`;
 }
 
 function planAnswer(inputs: ClusterInputs, host: string, why: string): Action {

@@ -228,6 +228,8 @@ export function nodeFacts(
     view: seen,
     repmgrConf: file(renderRepmgrConf(want.cluster, want.repmgrConf), { mode: "0640" }),
     sudoers: file(sudoers, { owner: "root:root", mode: "0440" }),
+    rejoinMark: undefined,
+    rewind: undefined,
     ...over,
   };
 }

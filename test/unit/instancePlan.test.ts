@@ -1,4 +1,5 @@
 import type { InstanceFacts } from "../../facts/instance";
+import type { ProbeAnswer } from "../../facts/probe";
 import { Refused } from "../../providers/kind";
 import { pgInstanceKind, type PgInstanceFacts, type PgInstanceInputs } from "../../providers/pgInstance";
 import * as facts from "../support/facts";
@@ -28,6 +29,8 @@ const bare = (self: number, nodes: InstanceFacts[], over: Partial<Case> = {}): C
 });
 const absent = facts.without("absent");
 const PASS = "the nodes log in to each other with the password kept in /etc/repmgr/main/pgpass";
+const letIn = (primary: string, node: string): string =>
+  `${primary}, which is the primary now, lets ${node} in (its pg_hba.conf and firewall may still be on their way)`;
 const NEW_FILES = [
   "a person's own settings have a place of their own",
   "settings: 3 managed settings",
@@ -49,12 +52,12 @@ describe("where the data comes from", () => {
     [
       "a standby, cloned from the primary",
       bare(2, [facts.primary(), absent, absent]),
-      [PASS, "clone n2 from n1, which is the primary now", ...NEW_FILES],
+      [PASS, letIn("n1", "n2"), "clone n2 from n1, which is the primary now", ...NEW_FILES],
     ],
     [
       "the initial node after it lost its data: it is cloned from whoever is primary",
       bare(1, [absent, facts.primary({}, { timeline: 2 }), facts.standby(3, 2)]),
-      [PASS, "clone n1 from n2, which is the primary now", ...NEW_FILES],
+      [PASS, letIn("n2", "n1"), "clone n1 from n2, which is the primary now", ...NEW_FILES],
     ],
     [
       "a witness has an instance of its own, whoever is primary",
@@ -78,6 +81,23 @@ describe("where the data comes from", () => {
     ["a healthy standby", { self: 2, nodes: [facts.primary(), facts.standby(2), facts.standby(3)] }, []],
     ["a stopped instance whose files are right", { nodes: [facts.formerPrimary(), absent, absent] }, []],
   ])("%s", (_, c, expected) => expect(planOf(c).map(({ why }) => why)).toEqual(expected));
+
+  test("a clone waits until the primary lets the new node in, and tells what was said last", async () => {
+    const wait = planOf(bare(2, [facts.primary(), absent, absent]))[1];
+    if (wait?.do !== "waitFor") throw new Error("it does not wait");
+    expect(wait).toMatchObject({ host: "pg2", deadlineMs: 120_000 });
+    const look = (answer: ProbeAnswer): Promise<string | undefined> =>
+      wait.look((host, probe) => {
+        expect(host).toBe("pg2");
+        expect(probe.script).toMatch(
+          /PGPASSFILE='\/etc\/repmgr\/main\/pgpass'.*host=198\.18\.0\.11 port=5432 user=repmgr/,
+        );
+        return Promise.resolve(probe.parse(answer));
+      });
+    const refusal = 'FATAL:  no pg_hba.conf entry for host "198.18.0.12", user "repmgr"';
+    expect(await look({ code: 2, stdout: "", stderr: `${refusal}\n` })).toBe(refusal);
+    expect(await look({ code: 0, stdout: "", stderr: "" })).toBeUndefined();
+  });
 
   test("a standby without data never gets a directory that would look like foreign data", () => {
     const actions = planOf(bare(1, [absent, facts.formerPrimary(2), facts.stoppedStandby()]));

@@ -1,0 +1,34 @@
+import { sh } from "../ssh/quote";
+import type { Probe } from "./probe";
+
+export interface LoginQuestion {
+  readonly binDirectory: string;
+  readonly passFile: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Shell: a PostgreSQL program as the postgres user, with the password file of the cluster. */
+export function withPassFile({ binDirectory, passFile }: LoginQuestion, program: string): string {
+  return `runuser -u postgres -- env -C / PGPASSFILE=${sh(passFile)} PGCONNECT_TIMEOUT=5 ${sh(`${binDirectory}/${program}`)}`;
+}
+
+/** A conninfo as one shell word; holds no password. */
+export function conninfoWord({ address, port }: LoginQuestion, more = ""): string {
+  return sh(`host=${address} port=${port} user=repmgr dbname=repmgr connect_timeout=5${more}`);
+}
+
+/** Shell: succeeds when repmgr may log in there, to its database and for replication. */
+export function logIn(q: LoginQuestion): string {
+  const psql = `${withPassFile(q, "psql")} -XAtqw`;
+  return `{ ${psql} -d ${conninfoWord(q)} -c 'select 1' && ${psql} -d ${conninfoWord(q, " replication=true")} -c IDENTIFY_SYSTEM; }`;
+}
+
+/** Whether another node lets this host in as repmgr: undefined when it does, else what was said. */
+export function loginProbe(q: LoginQuestion): Probe<string | undefined> {
+  return {
+    key: `login ${JSON.stringify(q)}`,
+    script: `${logIn(q)} >/dev/null`,
+    parse: ({ code, stderr }) => (code === 0 ? undefined : stderr.trim().slice(-400) || `exit status ${code}`),
+  };
+}

@@ -1,0 +1,72 @@
+import { sh } from "../ssh/quote";
+import { conninfoWord, logIn, type LoginQuestion, withPassFile } from "./login";
+import type { Probe } from "./probe";
+
+export interface RewindQuestion extends LoginQuestion {
+  readonly dataDirectory: string;
+}
+
+/** What has to be known of a stopped PGDATA before it is rewound, or put aside for a clone. */
+export interface RewindFacts {
+  /** "unknown": only trying will tell, since it was not shut down cleanly or the primary could not be asked. */
+  readonly rewind: "possible" | "impossible" | "unknown";
+  /** Why it is not "possible", in the words of pg_rewind where they are its own. */
+  readonly reason: string;
+  readonly sizeKib: number;
+  /** Left on the file system of PGDATA. */
+  readonly freeKib: number;
+  /** The host's time in UTC, fit for a file name: "20261123T213000Z". */
+  readonly stamp: string;
+}
+
+/** Beside PGDATA while a rejoin is under way; afterwards only when it failed: "begun", "failed: why", "cannot: why". */
+export function rejoinMark(dataDirectory: string): string {
+  return `${dataDirectory}.rejoining`;
+}
+
+/** Shell: succeeds when the instance in "$data" was shut down cleanly, as pg_rewind needs it. */
+export function isCleanlyDown(binDirectory: string): string {
+  return `${sh(`${binDirectory}/pg_controldata`)} -D "$data" | grep -q '^Database cluster state: *shut down'`;
+}
+
+/** Shell: pg_rewind of "$data" from the primary without writing anything (PostgreSQL documentation, pg_rewind --dry-run). */
+export function rewindDryRun(q: RewindQuestion): string {
+  return `${withPassFile(q, "pg_rewind")} --dry-run --target-pgdata="$data" --source-server=${conninfoWord(q)}`;
+}
+
+/** Reads all WAL since the nodes parted, so it is asked only of an instance that is down and has to come back. */
+export function rewindProbe(q: RewindQuestion): Probe<RewindFacts> {
+  return {
+    key: `rewind ${JSON.stringify(q)}`,
+    script: `data=${sh(q.dataDirectory)}
+echo "stamp=$(date -u +%Y%m%dT%H%M%SZ)"
+echo "size=$(du -skx "$data" | cut -f 1)"
+echo "free=$(df -k --output=avail "$data" | tail -n 1)"
+if ! ${isCleanlyDown(q.binDirectory)}; then echo "rewind=unknown it was not shut down cleanly"; exit 0; fi
+code=0
+said=$(timeout 40 ${rewindDryRun(q)} 2>&1) || code=$?
+said=$(printf '%s\\n' "$said" | grep 'error\\|fatal' | tail -n 1)
+if [ $code = 0 ]; then echo "rewind=possible"
+elif [ $code != 124 ] && ${logIn(q)} >/dev/null 2>&1; then echo "rewind=impossible $said"
+else echo "rewind=unknown $said"; fi`,
+    parse({ code, stdout, stderr }) {
+      if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
+      return parseRewind(stdout);
+    },
+  };
+}
+
+/** @throws Error when a line that must be there is missing */
+export function parseRewind(text: string): RewindFacts {
+  const must = (key: string): string => {
+    const line = text.split("\n").find((l) => l.startsWith(`${key}=`));
+    if (line === undefined) throw new Error(`no word on ${key} in: ${text.slice(0, 300)}`);
+    return line.slice(key.length + 1).trim();
+  };
+  const [rewind, ...reason] = must("rewind").split(" ");
+  if (rewind !== "possible" && rewind !== "impossible" && rewind !== "unknown")
+    throw new Error(`rewind=${rewind ?? ""}`);
+  const sizeKib = Number(must("size"));
+  const freeKib = Number(must("free"));
+  return { rewind, reason: reason.join(" "), sizeKib, freeKib, stamp: must("stamp") };
+}
