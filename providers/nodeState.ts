@@ -64,7 +64,7 @@ export function registrationProblem(
   if (row.priority !== priority) wrong.push(["priority", want.repmgrConf.priority]);
   if (row.location !== (want.repmgrConf.location ?? "default")) wrong.push(["location", want.repmgrConf.location]);
   // Without one it is nobody's sibling, so it has no voice in an election (repmgrd-physical.c, do_election).
-  if (type === "standby" && row.upstream === null) wrong.push(["upstream", null]);
+  if (type === "standby" && row.upstream === null) wrong.push(["upstream", ""]);
   if (wrong.length === 0) return undefined;
   return `registered with ${wrong.map(([key]) => `${key} ${JSON.stringify(row[key as keyof RegisteredNode])}`).join(", ")}`;
 }
