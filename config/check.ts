@@ -1,7 +1,7 @@
 import { checkAccess } from "./checkAccess";
 import { checkHosts } from "./checkHosts";
 import { checkNodes } from "./checkNodes";
-import { checkOptions, checkSettings } from "./checkSettings";
+import { checkDetection, checkOptions, checkSettings } from "./checkSettings";
 import { checkPlacement } from "./checkPlacement";
 import { checkSecrets } from "./checkSecrets";
 import { type Located, nodeAt, type Path, problemAt } from "./located";
@@ -52,6 +52,7 @@ export function check(root: Located, validated: Validated, hasSecret: (name: str
     checkNodes(checked, name, cluster);
     checkSettings(checked, name, cluster);
     checkOptions(checked, name, cluster);
+    checkDetection(checked, name, cluster);
     checkAccess(checked, name, cluster);
   }
   checkSecrets(checked);

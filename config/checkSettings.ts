@@ -1,4 +1,5 @@
 import type { Checked } from "./check";
+import { deriveRepmgrOptions } from "./deriveRepmgr";
 import { canonicalValue, leastSettings } from "./deriveSettings";
 import { MANAGED_REPMGR_OPTIONS, managedSetting, REPMGR_OPTIONS } from "./managed";
 import { unknownName } from "./nearest";
@@ -27,6 +28,28 @@ export function checkOptions(checked: Checked, name: string, cluster: RawCluster
     const wrong = optionProblem(option, value);
     if (wrong !== undefined) checked.report(path, wrong);
   }
+}
+
+/**
+ * With primary_visibility_consensus a standby that saw the primary within two monitoring intervals vetoes the election,
+ * and repmgrd holds no second one (repmgrd-physical.c, do_election; repmgr#674; met on hosts): a primary that is given up
+ * sooner than it is forgotten is never replaced.
+ */
+export function checkDetection(checked: Checked, name: string, cluster: RawCluster): void {
+  const own = Object.entries(cluster.repmgr.options);
+  if (cluster.failover !== "automatic" || own.some(([option, value]) => optionProblem(option, value))) return;
+  const options = deriveRepmgrOptions(cluster);
+  const number = (option: string): number => Number(options[option]);
+  if (!/^(true|on|yes|1)$/i.test(options.primary_visibility_consensus ?? "")) return;
+  const givenUp = (number("reconnect_attempts") - 1) * number("reconnect_interval");
+  const forgotten = 2 * number("monitor_interval_secs");
+  if (givenUp > forgotten) return;
+  checked.report(
+    ["postgresql_clusters", name, "repmgr", "options"],
+    `a lost primary would be given up after ${givenUp} s and forgotten only after ${forgotten} s, so the standbys could veto ` +
+      `its replacement for ever: (reconnect_attempts - 1) x reconnect_interval must be more than 2 x monitor_interval_secs; ` +
+      `reconnect_attempts ${Math.floor(forgotten / Math.max(1, number("reconnect_interval"))) + 2} is enough`,
+  );
 }
 
 function optionProblem(option: string, value: Value): string | undefined {

@@ -49,6 +49,13 @@ const settings: Case[] = [
     [`25: ${C}.repmgr.options.reconnect_attempts: expected a whole number from 1, found 0`],
   ],
   [
+    "primary given up before it is forgotten",
+    [[OPTION, "reconnect_attempts: 3, reconnect_interval: 1, monitor_interval_secs: 2"]],
+    [
+      `25: ${C}.repmgr.options: a lost primary would be given up after 2 s and forgotten only after 4 s, so the standbys could veto its replacement for ever: (reconnect_attempts - 1) x reconnect_interval must be more than 2 x monitor_interval_secs; reconnect_attempts 6 is enough`,
+    ],
+  ],
+  [
     "option not boolean",
     [[OPTION, "monitoring_history: maybe"]],
     [`25: ${C}.repmgr.options.monitoring_history: expected true or false, found maybe`],
