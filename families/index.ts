@@ -22,6 +22,7 @@ export function clusterPaths(family: Family, cluster: string): ClusterPaths {
     sudoers: `/etc/sudoers.d/repmgr-${cluster}`,
     postgresqlUnit: `postgresql-${cluster}.service`,
     repmgrdUnit: `repmgrd-${cluster}.service`,
+    repmgrdPidFile: `/run/repmgrd-${cluster}/repmgrd.pid`,
     logDirectory: `/var/log/postgresql/${cluster}`,
     socketDirectory: "/run/postgresql",
   };

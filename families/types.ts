@@ -21,6 +21,8 @@ export interface ClusterPaths {
   readonly sudoers: string;
   readonly postgresqlUnit: string;
   readonly repmgrdUnit: string;
+  /** Exists, holding repmgrd's process id, once repmgrd has passed its own checks and monitors (repmgrd.c, main). */
+  readonly repmgrdPidFile: string;
   readonly logDirectory: string;
   readonly socketDirectory: string;
 }

@@ -39,6 +39,8 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   validate(inputs: I): string[];
   /** What is wrong on the hosts before the first write, all of it at once; asked in previews, too. Never throws for a host. */
   preflight?(ctx: Ctx, inputs: I): Promise<string[]>;
+  /** Called before a review: may ask for what the reviews of other resources will need, to save round trips. */
+  anticipate?(ctx: Ctx, inputs: I): void;
   observe(ctx: Ctx, inputs: I): Promise<F>;
   /** True only on positive evidence that nothing of the resource is there. */
   isAbsent(have: F): boolean;

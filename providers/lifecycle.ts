@@ -74,7 +74,9 @@ export class Lifecycle {
     olds: Properties,
   ): Promise<{ id: string; props?: Properties; inputs?: Properties }> {
     const inputs = inputsOf(olds);
-    const have = await kind.observe(this.world.review(inputs.reach), inputs);
+    const ctx = this.world.review(inputs.reach);
+    kind.anticipate?.(ctx, inputs);
+    const have = await kind.observe(ctx, inputs);
     if (kind.isAbsent(have)) return { id: "" };
     const { inputs: found, outputs } = kind.project(inputs, have);
     // What the engine gives us are the old outputs; what is only an output must not come back as an input.

@@ -5,6 +5,7 @@ import { clockProbe, type HostFacts, hostProbe } from "../facts/host";
 import { packagesProbe, type PackagesFact } from "../facts/packages";
 import { parsePostgresConf } from "../facts/postgresConf";
 import { repositoryProbe, type RepositoryFact } from "../facts/repository";
+import { anticipateReviews } from "./anticipation";
 import type { BaseInputs, Ctx, Kind } from "./kind";
 import { problemsOf } from "./preflightProblems";
 
@@ -75,6 +76,7 @@ export const preflightKind: Kind<PreflightInputs, readonly HostFacts[], Prefligh
     return problemsOf(inputs, findings);
   },
 
+  anticipate: anticipateReviews,
   observe: (ctx, inputs) => Promise.all(inputs.nodes.map((node) => ctx.ask(node.host, questionOf(inputs, node)))),
   isAbsent: () => false,
   plan: () => [],

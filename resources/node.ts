@@ -9,7 +9,7 @@ import { reachOf } from "./hosts";
 import { hbaLine } from "./hba";
 import type { StackInventory } from "./inventory";
 import { FirewallRule, PgInstance, RepmgrNode, SystemdUnit } from "./kinds";
-import { postgresqlUnit, repmgrdPidFile, repmgrdUnit, startGuard } from "./units";
+import { postgresqlUnit, repmgrdUnit, startGuard } from "./units";
 
 /** What every resource of a cluster is made from. */
 export interface ClusterContext {
@@ -86,7 +86,7 @@ export function repmgrdService(
     state: "enabled" as const,
     dropIns: [],
     running: true,
-    pidFile: repmgrdPidFile(spec.name),
+    pidFile: clusterPaths(spec.family, spec.name).repmgrdPidFile,
   };
   return new SystemdUnit(`${nameOf(spec, node)}-repmgrd`, inputs, { parent, dependsOn });
 }

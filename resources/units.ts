@@ -45,11 +45,6 @@ export function postgresqlUnit(spec: UnitSpec): string {
   });
 }
 
-/** Exists, holding repmgrd's process id, once repmgrd has passed its own checks and monitors (repmgrd.c, main). */
-export function repmgrdPidFile(cluster: string): string {
-  return `/run/repmgrd-${cluster}/repmgrd.pid`;
-}
-
 /** The text of repmgrd-<cluster>.service. */
 export function repmgrdUnit(spec: UnitSpec): string {
   const paths = clusterPaths(spec.family, spec.cluster);
@@ -58,7 +53,7 @@ export function repmgrdUnit(spec: UnitSpec): string {
     postgresqlUnit: paths.postgresqlUnit,
     binDirectory: familyLayout(spec.family).binDirectory(spec.version),
     repmgrConf: systemdWord(paths.repmgrConf),
-    pidFile: repmgrdPidFile(spec.cluster),
+    pidFile: paths.repmgrdPidFile,
     runtimeDirectory: `repmgrd-${spec.cluster}`,
   });
 }

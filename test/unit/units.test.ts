@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type GuardPeer, postgresqlUnit, repmgrdPidFile, repmgrdUnit, startGuard } from "../../resources/units";
+import { clusterPaths } from "../../families";
+import { type GuardPeer, postgresqlUnit, repmgrdUnit, startGuard } from "../../resources/units";
 import { systemdWord } from "../../ssh/quote";
 
 const spec = { cluster: "main", version: 17, family: "debian", dataDirectory: "/srv/pg data/main" } as const;
@@ -204,7 +205,7 @@ test("the units name nothing that another cluster of the host could share", () =
     "LogsDirectory=postgresql/main",
   ]);
   expect(own(repmgrdUnit(spec))).toEqual([
-    `ExecStart=/usr/lib/postgresql/17/bin/repmgrd -f /etc/repmgr/main/repmgr.conf --daemonize=false --pid-file=${repmgrdPidFile("main")}`,
+    `ExecStart=/usr/lib/postgresql/17/bin/repmgrd -f /etc/repmgr/main/repmgr.conf --daemonize=false --pid-file=${clusterPaths("debian", "main").repmgrdPidFile}`,
     "RuntimeDirectory=repmgrd-main",
   ]);
 });
