@@ -23,6 +23,7 @@ interface Measured {
   readonly firstUp: number[];
   readonly firstUpWithPreview: number[];
   readonly emptyPreview: number[];
+  readonly leanPreview: number[];
   readonly preview: number[];
   /** Logins on each host in one run. */
   readonly connections: { firstUp: number[]; firstUpWithPreview: number[]; preview: number[]; secondUp: number[] };
@@ -40,7 +41,7 @@ async function measure(lab: Lab): Promise<Measured> {
   writeInventory(lab, join(dir, "inventory.yml"));
   const stacks = new Stacks(await ensurePulumi(say), dir, secrets);
   const m: Measured = {
-    ...{ floor: [], firstUp: [], firstUpWithPreview: [], emptyPreview: [], preview: [] },
+    ...{ floor: [], firstUp: [], firstUpWithPreview: [], emptyPreview: [], leanPreview: [], preview: [] },
     connections: { firstUp: [], firstUpWithPreview: [], preview: [], secondUp: [] },
   };
   await firstUp(lab, stacks, m, false);
@@ -78,13 +79,15 @@ async function firstUp(lab: Lab, stacks: Stacks, m: Measured, withPreview: boole
 
 /** On the stack that was deployed last. One look before the clock starts, so that both stacks find warm files. */
 async function previews(lab: Lab, stacks: Stacks, m: Measured): Promise<void> {
-  const [ours, empty] = [await stacks.current(), await stacks.empty()];
+  const [ours, empty, lean] = [await stacks.current(), await stacks.empty(), await stacks.emptyWithOurSdk()];
   m.connections.secondUp = await countLogins(lab, () => timeUp(ours, true));
   m.connections.preview = await countLogins(lab, () => timePreview(ours));
   await timePreview(empty);
+  await timePreview(lean);
   // In turns, so that what else the machine does falls on both.
   for (let run = 1; run <= RUNS.preview; run++) {
     m.emptyPreview.push(await timePreview(empty));
+    m.leanPreview.push(await timePreview(lean));
     m.preview.push(await timePreview(ours));
     say(`preview of an empty program: ${seconds(m.emptyPreview)}; ours, nothing changed: ${seconds(m.preview)}`);
   }
@@ -109,6 +112,7 @@ ${describe("floor (bench/floor/deploy.sh)", floor)}
 ${describe("first pulumi up --skip-preview", up)}
 ${describe("first pulumi up, with its preview", summarize(m.firstUpWithPreview))}
 ${describe("preview of an empty program", empty)}
+${describe("the same with our SDK stand-ins (vendor/)", summarize(m.leanPreview))}
 ${describe("preview with refresh, nothing changed", preview)}
 
 ${verdicts.map(({ line }) => line).join("\n")}

@@ -1,9 +1,12 @@
+import { cpSync, existsSync } from "node:fs";
 import { join, relative } from "node:path";
-import { lastLine } from "../scripts/childProcess";
+import { lastLine, runChild } from "../scripts/childProcess";
 import { projectRoot } from "../scripts/projectRoot";
 import type { PulumiCli } from "../scripts/pulumiCli";
 import { LocalStack } from "../scripts/stack";
 import { timed } from "./measure";
+
+const INSTALL_DEADLINE_MS = 300_000;
 
 /** The stacks that are compared: ours, and one of a program without resources; same CLI, backend, secrets, options. */
 export class Stacks {
@@ -25,8 +28,21 @@ export class Stacks {
     return this.open(projectRoot(), "state");
   }
 
+  /** A program without resources as anybody has it: the SDK as npm installs it, without our stand-ins (vendor/). */
   async empty(): Promise<LocalStack> {
-    const stack = await this.open(join(projectRoot(), "bench", "empty"), "empty");
+    const program = join(this.dir, "empty-program");
+    cpSync(join(projectRoot(), "bench", "empty"), program, { recursive: true });
+    if (!existsSync(join(program, "node_modules", "@pulumi", "pulumi"))) await installSdk(program);
+    return this.deployed(program, "empty");
+  }
+
+  /** The same program with the SDK as our program loads it. */
+  emptyWithOurSdk(): Promise<LocalStack> {
+    return this.deployed(join(projectRoot(), "bench", "empty"), "empty-lean");
+  }
+
+  private async deployed(program: string, state: string): Promise<LocalStack> {
+    const stack = await this.open(program, state);
     await stack.must(["up", "--yes", "--skip-preview", "--non-interactive"]);
     return stack;
   }
@@ -41,6 +57,17 @@ export class Stacks {
       secrets: this.secrets,
     });
   }
+}
+
+async function installSdk(program: string): Promise<void> {
+  const { code, output } = await runChild({
+    what: "install the SDK of the empty program",
+    command: "npm",
+    args: ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    cwd: program,
+    deadlineMs: INSTALL_DEADLINE_MS,
+  });
+  if (code !== 0) throw new Error(`npm install in ${program}: exit status ${code}: ${lastLine(output)}`);
 }
 
 /** Milliseconds. @throws Error with the end of the output when it fails */
