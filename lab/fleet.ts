@@ -49,12 +49,16 @@ export class Fleet {
   }
 
   /** Network, keys and an entry in the state for these hosts. */
-  async prepare(base: BaseImage, names: readonly string[]): Promise<void> {
+  async prepare(base: BaseImage, names: readonly string[], progress: Progress): Promise<void> {
     mkdirSync(this.dir, { recursive: true });
     const state = this.state();
     const first = this.dir === labDirectory(`${projectRoot()}/.lab`) ? 0 : 1;
     const alive = Object.keys(state.hosts).some((name) => this.container(name).isRunning());
-    const subnet = alive ? state.subnet : chooseSubnet(labsOnMachine(), this.dir, state.subnet, first);
+    const labs = labsOnMachine();
+    const subnet = alive ? state.subnet : chooseSubnet(labs, this.dir, state.subnet, first);
+    if (state.subnet !== undefined && subnet !== undefined && subnet !== state.subnet) {
+      progress(movedSubnet(state.subnet, subnet, labs.get(state.subnet) ?? "another lab"));
+    }
     const fresh = Object.fromEntries(names.map((name) => [name, { layers: [] }]));
     const hosts = { ...fresh, ...state.hosts };
     this.write({ ...state, subnet, base: Object.keys(state.hosts).length > 0 ? state.base : base.hash, hosts });
@@ -103,6 +107,14 @@ export class Fleet {
     await applyFaults(this.plan(), faults);
     this.write({ ...state, faults });
   }
+}
+
+/** Inventories name addresses, so a change of them is said. */
+function movedSubnet(had: number, has: number, by: string): string {
+  return (
+    `198.18.${had}.0/24, the network this lab had, is in use by ${by}: the hosts now have addresses in 198.18.${has}.0/24. ` +
+    `To have the old ones back, take both labs down ("npm run lab -- down") and this one up first.`
+  );
 }
 
 const toControl = (way: Direction, name: string): boolean =>

@@ -127,7 +127,7 @@ export class Lab {
       copyFileSync(base.repositoryKey, this.paths.repositoryKey);
       if (options.from !== undefined) await this.fleet.reset(options.from);
       const names = Array.from({ length: hosts }, (_, index) => hostName(index + 1));
-      await this.fleet.prepare(base, names);
+      await this.fleet.prepare(base, names, progress);
       await this.fleet.boot(names, progress);
     });
   }
@@ -141,7 +141,7 @@ export class Lab {
   poweron(name: string, progress: Progress = silent): Promise<void> {
     return this.lock.hold(`poweron ${name}`, async () => {
       this.fleet.existing(name);
-      await this.fleet.prepare(this.fleet.image(), [name]);
+      await this.fleet.prepare(this.fleet.image(), [name], progress);
       await this.fleet.boot([name], progress);
     });
   }
@@ -212,7 +212,7 @@ export class Lab {
     return this.lock.hold(`restore ${name}`, async () => {
       await this.fleet.reset(name);
       const names = Object.keys(this.fleet.state().hosts);
-      await this.fleet.prepare(this.fleet.image(), names);
+      await this.fleet.prepare(this.fleet.image(), names, progress);
       await this.fleet.boot(names, progress);
     });
   }

@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NO_FAULTS } from "../../lab/faults";
@@ -32,6 +41,13 @@ function otherProcess(): number {
   child = spawn("sleep", ["60"]);
   return child.pid as number;
 }
+
+test("a lab has one name, whichever link it is opened by, also before it exists", () => {
+  mkdirSync(join(dir, "real"));
+  symlinkSync(join(dir, "real"), join(dir, "link"));
+  expect(Lab.open(join(dir, "link")).dir).toBe(Lab.open(join(dir, "real")).dir);
+  expect(Lab.open(join(dir, "link", "sub", "lab")).dir).toBe(Lab.open(join(dir, "real", "sub", "lab")).dir);
+});
 
 describe("the lock", () => {
   test("changes of one process run one after another, also through two objects", async () => {
