@@ -93,7 +93,7 @@ printf '%s\\n' "$said" >&2
 log=$(ls -t ${sh(logDirectory)}/* 2>/dev/null | head -n 1)
 removed=$(tail -n 50 "\${log:-/dev/null}" | grep 'has already been removed' | tail -n 1)
 if [ -n "$removed" ]; then give_up "failed: rewound, but its primary says: \${removed#*FATAL: }"; fi
-pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null)
+pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || true)
 if [ -n "$pid" ] && [ -e "/proc/$pid" ]; then rm "$mark"; exit 1; fi
 give_up "failed: $(reason "$said")"`,
   );
