@@ -1,4 +1,5 @@
 import { cpSync, existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { lastLine, runChild } from "../scripts/childProcess";
 import { projectRoot } from "../scripts/projectRoot";
@@ -30,7 +31,8 @@ export class Stacks {
 
   /** A program without resources as anybody has it: the SDK as npm installs it, without our stand-ins (vendor/). */
   async empty(): Promise<LocalStack> {
-    const program = join(this.dir, "empty-program");
+    // Outside this tree, or Node would find our stand-ins in a node_modules above.
+    const program = join(tmpdir(), "repmgr-pulumi-empty-program");
     cpSync(join(projectRoot(), "bench", "empty"), program, { recursive: true });
     if (!existsSync(join(program, "node_modules", "@pulumi", "pulumi"))) await installSdk(program);
     return this.deployed(program, "empty");

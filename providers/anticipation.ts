@@ -1,6 +1,7 @@
 import { clusterPaths } from "../families";
 import { firewallRuleKind } from "./firewallRule";
 import type { BaseInputs, Ctx, Kind } from "./kind";
+import { pgClusterKind } from "./pgCluster";
 import { pgInstanceKind } from "./pgInstance";
 import type { PreflightInputs } from "./preflight";
 import { repmgrNodeKind } from "./repmgrNode";
@@ -15,6 +16,7 @@ export function anticipateReviews(ctx: Ctx, inputs: PreflightInputs): void {
   const { reach, cluster, family, version, port, dataDirectory, nodes } = inputs;
   const { postgresqlUnit, repmgrdUnit, repmgrdPidFile, startGuard } = clusterPaths(family, cluster);
   const members = nodes.map(({ node, host, address, isWitness }) => ({ node, host, address, witness: isWitness }));
+  ask(ctx, pgClusterKind, { reach, cluster, family, version, port, dataDirectory, members });
   for (const { host, node } of nodes) {
     const where = { reach, host, node, cluster, family, version, port, dataDirectory, members };
     ask(ctx, pgInstanceKind, where);
