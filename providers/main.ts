@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { told } from "./expected";
 import { firewallRuleKind } from "./firewallRule";
 import type { BaseInputs, Kind } from "./kind";
 import { Lifecycle, type Properties } from "./lifecycle";
@@ -39,7 +40,8 @@ export function configure(config: pulumi.dynamic.Config): Promise<void> {
 }
 
 export async function check(olds: Properties, news: Properties): Promise<pulumi.dynamic.CheckResult> {
-  return { inputs: news, failures: await (await lifecycle).check(kindOf(news), olds, news) };
+  const kind = kindOf(news);
+  return { inputs: news, failures: await told(`check ${kind.name}`, (await lifecycle).check(kind, olds, news)) };
 }
 
 export async function diff(_id: string, olds: Properties, news: Properties): Promise<pulumi.dynamic.DiffResult> {
@@ -51,15 +53,15 @@ export async function create(news: Properties): Promise<pulumi.dynamic.CreateRes
 }
 
 export async function read(id: string, olds: Properties): Promise<pulumi.dynamic.ReadResult> {
-  return (await lifecycle).read(kindOf(olds), id, olds);
+  return told(`read ${kindOf(olds).name} ${id}`, (await lifecycle).read(kindOf(olds), id, olds));
 }
 
 export async function update(_id: string, _olds: Properties, news: Properties): Promise<pulumi.dynamic.UpdateResult> {
   return (await lifecycle).update(kindOf(news), news);
 }
 
-async function remove(_id: string, olds: Properties): Promise<void> {
-  await (await lifecycle).delete(kindOf(olds), olds);
+async function remove(id: string, olds: Properties): Promise<void> {
+  await told(`delete ${kindOf(olds).name} ${id}`, (await lifecycle).delete(kindOf(olds), olds));
 }
 export { remove as delete };
 
