@@ -1,11 +1,16 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type * as command from "@pulumi/command";
 import type { HookSpec } from "../config/types";
 import type { HostConnection } from "../ssh/types";
 import { hostOf } from "./hosts";
 import type { ClusterContext } from "./node";
+
+/** The one in package.json; a plugin of another version is not used. */
+export const COMMAND_VERSION = "1.2.1";
 
 /**
  * Runs the user's after_deploy commands when the cluster's configuration changes, on the control machine or on a node.
@@ -14,6 +19,7 @@ import type { ClusterContext } from "./node";
 export function addHooks(context: ClusterContext, after: pulumi.Resource): void {
   const { spec, parent } = context;
   if (spec.hooks.afterDeploy.length === 0) return;
+  refuseWithoutPlugin(spec.name);
   const { local, remote } = require("@pulumi/command") as typeof command;
   const triggers = [createHash("sha256").update(JSON.stringify(spec)).digest("hex")];
   spec.hooks.afterDeploy.forEach((hook, index) => {
@@ -23,6 +29,23 @@ export function addHooks(context: ClusterContext, after: pulumi.Resource): void 
     if (hook.on === "control") new local.Command(name, args, options);
     else new remote.Command(name, { ...args, connection: connectionOf(context, hook) }, options);
   });
+}
+
+/**
+ * Where Pulumi may fetch plugins it does so by itself; where it may not, its own words name neither cluster nor remedy.
+ * @throws pulumi.RunError naming the command to type
+ */
+export function refuseWithoutPlugin(cluster: string): void {
+  const { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: disabled, PULUMI_HOME: home } = process.env;
+  if (disabled === undefined || /^(|0|false)$/i.test(disabled)) return;
+  const plugin = join(home ?? join(homedir(), ".pulumi"), "plugins", `resource-command-v${COMMAND_VERSION}`);
+  if (existsSync(plugin)) return;
+  const install = `pulumi plugin install resource command ${COMMAND_VERSION}`;
+  throw new pulumi.RunError(
+    `cluster ${cluster} has hooks, and the plugin that runs them is not installed: ${plugin} is not there, and ` +
+      `PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION keeps Pulumi from fetching it. Type: "${install}", ` +
+      `or, with the release archive brought here by other means, "${install} --file pulumi-resource-command-v${COMMAND_VERSION}-<system>.tar.gz".`,
+  );
 }
 
 function connectionOf({ spec, inventory }: ClusterContext, hook: HookSpec): command.types.input.remote.ConnectionArgs {

@@ -1,3 +1,4 @@
+import { COMMAND_VERSION } from "../../resources/hooks";
 import { shim } from "../../resources/shim";
 import { type Asked, programGraph, SECRET_WORDS } from "./programGraph";
 
@@ -150,6 +151,31 @@ describe("the program, two clusters on the same hosts", () => {
 });
 
 describe("the program, with hooks", () => {
+  const environment = { ...process.env };
+  beforeEach(() => {
+    delete process.env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION;
+  });
+  afterEach(() => {
+    process.env = { ...environment };
+  });
+
+  test("without their plugin, where it may not be fetched: the cluster, what is missing and what to type", async () => {
+    process.env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION = "true";
+    process.env.PULUMI_HOME = "/nowhere";
+    const hooks = { after_deploy: [{ run: "echo here" }] };
+    await expect(programGraph(inventory({ main: { ...main, hooks } }))).rejects.toThrow(
+      /cluster main has hooks.*\/nowhere\/plugins\/resource-command-v1\.2\.1 is not there.*pulumi plugin install resource command 1\.2\.1/,
+    );
+    await expect(programGraph(inventory({ main }))).resolves.toBeDefined();
+    delete process.env.PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION;
+    await expect(programGraph(inventory({ main: { ...main, hooks } }))).resolves.toBeDefined();
+  });
+
+  test("the plugin that is looked for is the one of the package", () => {
+    const { version } = require("@pulumi/command/package.json") as { version: string };
+    expect(version).toBe(COMMAND_VERSION);
+  });
+
   test("they run after everything else of their cluster, on the control machine or on a node", async () => {
     const hooks = { after_deploy: [{ run: "echo here" }, { run: "echo there", on: "n2" }] };
     const graph = await programGraph(inventory({ main: { ...main, hooks } }));
