@@ -2,8 +2,8 @@ import { parseHba } from "../facts/hbaConf";
 import { fileProbe, type FileFact } from "../facts/file";
 import { parsePostgresConf } from "../facts/postgresConf";
 import { clusterPaths } from "../families";
-import { type ClusterInputs, type ClusterView, memberOf, observeCluster } from "./cluster";
-import type { Kind } from "./kind";
+import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
+import type { Ctx, Kind } from "./kind";
 import { DIRECTORY_OWNERSHIP, isLoaded, pgpass, planInstance, planInstanceDelete } from "./pgInstancePlan";
 
 /** One PostgreSQL instance on a host: PGDATA, postgresql.conf, pg_hba.conf and the password file of its cluster. */
@@ -41,6 +41,8 @@ export interface PgInstanceFacts {
   readonly postgresConf: FileFact | undefined;
   readonly hbaConf: FileFact | undefined;
   readonly passFile: FileFact | undefined;
+  /** pg_hba.conf of the live primary; asked for only while this instance is down, and another one is primary. */
+  readonly primaryHba: FileFact | undefined;
 }
 
 export interface PgInstanceOutputs {
@@ -79,7 +81,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
       ctx.ask(inputs.host, fileProbe(`${inputs.dataDirectory}/pg_hba.conf`)),
       ctx.ask(inputs.host, fileProbe(paths.passFile)),
     ]);
-    return { view, postgresConf, hbaConf, passFile };
+    return { view, postgresConf, hbaConf, passFile, primaryHba: await askPrimaryHba(ctx, inputs, view) };
   },
 
   isAbsent: ({ passFile, postgresConf }) => passFile === undefined && postgresConf === undefined,
@@ -108,6 +110,13 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
 
   planDelete: planInstanceDelete,
 };
+
+async function askPrimaryHba(ctx: Ctx, inputs: PgInstanceInputs, view: ClusterView): Promise<FileFact | undefined> {
+  const { facts, member } = memberOf(view, inputs.node);
+  const [primary] = livePrimaries(view);
+  if (facts.alive || member.witness || primary === undefined) return undefined;
+  return ctx.ask(primary.member.host, fileProbe(`${inputs.dataDirectory}/pg_hba.conf`));
+}
 
 function samePass(inputs: PgInstanceInputs, file: FileFact): boolean {
   return file.content === pgpass(inputs) && file.owner === "postgres:postgres" && file.mode === "0600";

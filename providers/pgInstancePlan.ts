@@ -6,7 +6,7 @@ import { includesConfD, parsePostgresConf, renderPostgresConf } from "../facts/p
 import { clusterPaths, familyLayout } from "../families";
 import { pgpassField, sh, sqlIdentifier } from "../ssh/quote";
 import { equal } from "./canonical";
-import { type MemberFacts, memberOf, thePrimary } from "./cluster";
+import { livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
 import { planClone, planInitdb } from "./instanceData";
 import { Refused } from "./kind";
 import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
@@ -21,7 +21,7 @@ export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Act
   const self = memberOf(have.view, want.node);
   refuseForeignData(want, have, self);
   refuseStrangers(want, have.view);
-  const passFile = planPassFile(want, have);
+  const passFile = [...planPassFile(want, have), ...planDoor(want, have)];
   if (self.facts.data !== "present") return [...passFile, ...planData(want, have, self)];
   const changes = [...planFiles(want, have, false), ...planAlterSystem(want, self.facts)];
   const loads = self.facts.running !== undefined && (changes.length > 0 || !isLoaded(self.facts, have));
@@ -130,30 +130,44 @@ function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFac
   throw new Refused(`cluster ${want.cluster}: ${want.node} has nothing to be cloned from, no node has data yet`);
 }
 
+/**
+ * A node that is added or comes back needs the primary to let it in, whose own resource may come later: the node that
+ * begins a cluster's life comes before all others, whoever is primary now. Every node's pg_hba.conf is the same.
+ */
+function planDoor(want: PgInstanceInputs, { view, primaryHba }: PgInstanceFacts): Action[] {
+  const [primary] = livePrimaries(view);
+  if (primary === undefined || primaryHba === undefined || equal(parseHba(primaryHba.content), want.hba)) return [];
+  const { node, host } = primary.member;
+  const there = { ...want, host };
+  const why = `${node}, which is the primary now, has to let ${want.node} in: who may connect, ${want.hba.length} rules from the topology and the inventory`;
+  return [{ ...putHba(there, why), verify: hbaCheck(there) }, reload(there)];
+}
+
+function putHba({ host, dataDirectory, cluster, hba }: PgInstanceInputs, why: string): PutFile {
+  const path = `${dataDirectory}/pg_hba.conf`;
+  return { do: "putFile", host, why, path, content: renderHba(cluster, hba), owner: FILE_OWNER, mode: "0600" };
+}
+
 function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean): Action[] {
   const conf = have.postgresConf?.content ?? "";
   const isRunning = !isNew && memberOf(have.view, want.node).facts.running !== undefined;
   const confD = isNew || !memberOf(have.view, want.node).facts.hasConfD ? [planConfD(want)] : [];
   const actions: Action[] = [...confD];
-  const put = (name: string, content: string, why: string, judge: Pick<PutFile, "check" | "verify">): void => {
-    const path = `${want.dataDirectory}/${name}`;
-    actions.push({ do: "putFile", host: want.host, why, path, content, owner: FILE_OWNER, mode: "0600", ...judge });
-  };
   if (isNew || !equal(parsePostgresConf(conf), want.settings) || !includesConfD(conf)) {
-    put(
-      "postgresql.conf",
-      renderPostgresConf(want.cluster, want.settings),
-      `settings: ${changes(parsePostgresConf(conf), want.settings)}`,
-      { check: settingsCheck(want) },
-    );
+    actions.push({
+      do: "putFile",
+      host: want.host,
+      why: `settings: ${changes(parsePostgresConf(conf), want.settings)}`,
+      path: `${want.dataDirectory}/postgresql.conf`,
+      content: renderPostgresConf(want.cluster, want.settings),
+      owner: FILE_OWNER,
+      mode: "0600",
+      check: settingsCheck(want),
+    });
   }
   if (isNew || !equal(parseHba(have.hbaConf?.content ?? ""), want.hba)) {
-    put(
-      "pg_hba.conf",
-      renderHba(want.cluster, want.hba),
-      `who may connect: ${want.hba.length} rules from the topology and the inventory`,
-      isRunning ? { verify: hbaCheck(want) } : {},
-    );
+    const hba = putHba(want, `who may connect: ${want.hba.length} rules from the topology and the inventory`);
+    actions.push(isRunning ? { ...hba, verify: hbaCheck(want) } : hba);
   }
   return actions;
 }

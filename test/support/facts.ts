@@ -199,6 +199,7 @@ export function instanceFacts(
     postgresConf: file(renderPostgresConf(want.cluster, want.settings)),
     hbaConf: file(renderHba(want.cluster, want.hba)),
     passFile: file(pgpass(want)),
+    primaryHba: undefined,
     ...over,
   };
 }

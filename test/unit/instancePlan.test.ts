@@ -82,6 +82,29 @@ describe("where the data comes from", () => {
     ["a stopped instance whose files are right", { nodes: [facts.formerPrimary(), absent, absent] }, []],
   ])("%s", (_, c, expected) => expect(planOf(c).map(({ why }) => why)).toEqual(expected));
 
+  const OPEN =
+    "n2, which is the primary now, has to let n1 in: who may connect, 2 rules from the topology and the inventory";
+  const old = facts.file("local all postgres peer");
+  test.each<[string, Case, string[]]>([
+    [
+      "a node without data",
+      bare(1, [absent, facts.primary(), facts.standby(3, 2)], { have: { ...NOTHING, primaryHba: old } }),
+      [PASS, `pg2: ${OPEN}`, "pg2: load the configuration without a restart", letIn("n2", "n1")],
+    ],
+    [
+      "a former primary that has to come back",
+      {
+        nodes: [facts.formerPrimary(), facts.primary({}, { timeline: 2 }), facts.standby(3, 2)],
+        have: { primaryHba: old },
+      },
+      [`pg2: ${OPEN}`, "pg2: load the configuration without a restart"],
+    ],
+  ])("a primary whose own turn comes later is told to let it in first: %s", (_, c, expected) => {
+    const whys = planOf(c).map(({ host, why }) => (host === "pg1" ? why : `${host}: ${why}`));
+    expect(whys.slice(0, expected.length)).toEqual(expected);
+    expect(facts.shell(planOf(c))).not.toContain(facts.PASSWORD);
+  });
+
   test("a clone waits until the primary lets the new node in, and tells what was said last", async () => {
     const wait = planOf(bare(2, [facts.primary(), absent, absent]))[1];
     if (wait?.do !== "waitFor") throw new Error("it does not wait");
