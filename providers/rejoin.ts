@@ -2,9 +2,9 @@ import type { Action } from "../actions/action";
 import { logIn } from "../facts/login";
 import { isCleanlyDown, rejoinMark, rewindDryRun, type RewindFacts, type RewindQuestion } from "../facts/rewind";
 import { clusterPaths, familyLayout } from "../families";
-import { sh } from "../ssh/quote";
+import { sh, sqlLiteral } from "../ssh/quote";
 import type { ClusterInputs, LiveMember, MemberFacts } from "./cluster";
-import { repmgr } from "./commands";
+import { repmgr, sqlAction } from "./commands";
 import { oneAtATime, planClone, planLetIn } from "./instanceData";
 import { Refused } from "./kind";
 import type { RepmgrNodeInputs } from "./repmgrNode";
@@ -54,6 +54,7 @@ function planRejoin(want: RepmgrNodeInputs, self: MemberFacts, primary: LiveMemb
   const was = `was primary on timeline ${self.facts.control?.timeline ?? "?"}`;
   return [
     planLetIn(want, member),
+    ...planRow(want, primary),
     {
       do: "run",
       host: want.host,
@@ -61,6 +62,22 @@ function planRejoin(want: RepmgrNodeInputs, self: MemberFacts, primary: LiveMemb
       script: rejoinScript(want, rewindQuestion(want, member.address)),
       deadlineMs: REJOIN_DEADLINE_MS,
     },
+  ];
+}
+
+/** "node rejoin" only takes back a node that the primary knows; one that was removed from the cluster has no row any more. */
+function planRow(want: RepmgrNodeInputs, { member, facts }: LiveMember): Action[] {
+  const { nodeId: id, node, repmgrConf } = want;
+  if (facts.repmgr === undefined || facts.repmgr.nodes.some((row) => row.id === id)) return [];
+  const path = clusterPaths(want.family, want.cluster).repmgrConf;
+  const values = [node, "standby", repmgrConf.conninfo ?? "", "repmgr", `repmgr_slot_${id}`, path]
+    .map(sqlLiteral)
+    .join(", ");
+  const why = `${node} comes back to the cluster: enter it, inactive, so that it can be rejoined`;
+  return [
+    sqlAction(want, { host: member.host, database: "repmgr" }, why, [
+      `insert into repmgr.nodes (node_id, upstream_node_id, active, node_name, type, conninfo, repluser, slot_name, config_file) values (${id}, ${member.id}, false, ${values});`,
+    ]),
   ];
 }
 
@@ -92,7 +109,7 @@ if said=$(${repmgr(want, rejoin)} 2>&1); then rm "$mark"; exit 0; fi
 printf '%s\\n' "$said" >&2
 log=$(ls -t ${sh(logDirectory)}/* 2>/dev/null | head -n 1)
 removed=$(tail -n 50 "\${log:-/dev/null}" | grep 'has already been removed' | tail -n 1)
-if [ -n "$removed" ]; then give_up "failed: rewound, but its primary says: \${removed#*FATAL: }"; fi
+if [ -n "$removed" ]; then give_up "failed: rewound, but its primary says: \${removed#*FATAL:  }"; fi
 pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || true)
 if [ -n "$pid" ] && [ -e "/proc/$pid" ]; then rm "$mark"; exit 1; fi
 give_up "failed: $(reason "$said")"`,

@@ -458,6 +458,17 @@ describe("a former primary comes back under another", () => {
     ],
   ])("%s", (_, self, mark, found, expected) => expect(facts.whys(back(self, mark, found))).toEqual(expected));
 
+  test("one that was removed from the cluster meanwhile is entered again first", () => {
+    const stranger = facts.primary({ repmgr: { nodes: facts.rows(2).slice(1) } }, { timeline: 2 });
+    const inputs = facts.nodeInputs(1);
+    const view = facts.view([down, stranger, facts.standby(3, 2)]);
+    expect(facts.whys(plan(inputs, facts.nodeFacts(inputs, view, { rewind: rewind() })))).toEqual([
+      LET_IN,
+      "pg2: n1 comes back to the cluster: enter it, inactive, so that it can be rejoined",
+      REJOIN,
+    ]);
+  });
+
   test("the old data is moved and never removed, and no half rewound data is started", () => {
     const text = facts.shell(back(down, "begun", rewind()));
     expect(text).toContain('mv "$data" "$aside"');
