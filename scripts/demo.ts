@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureLabPackages, Lab, labProblem } from "../lab";
 import { until } from "../lab/wait";
@@ -42,10 +42,10 @@ async function main(args: readonly string[]): Promise<void> {
   lab.claim("npm run demo");
   const state = join(projectRoot(), ".pulumi-state");
 
+  if (args.includes("--down")) return tearDown(lab, state);
   title("1. set-up: Pulumi CLI, system packages, base image, three hosts");
   await ensureLabPackages(say);
   const cli = await ensurePulumi(say);
-  if (args.includes("--down")) return tearDown(lab, state, cli);
   await lab.up(HOSTS.length, { progress: say });
   refuseOtherAddresses(lab);
   say(`hosts: ${HOSTS.map((name) => `${name} ${lab.host(name).address}`).join(", ")}`);
@@ -186,19 +186,10 @@ async function tearDownHosts(lab: Lab, stack: LocalStack): Promise<void> {
   say("hosts and stack are gone; image and CLI are kept for the next run");
 }
 
-async function tearDown(lab: Lab, state: string, cli: Awaited<ReturnType<typeof ensurePulumi>>): Promise<void> {
+async function tearDown(lab: Lab, state: string): Promise<void> {
   title("remove hosts and stack");
   await lab.down(say);
-  if (!existsSync(state)) return;
-  const stack = await LocalStack.open({
-    cli,
-    project: projectRoot(),
-    state,
-    name: "dev",
-    inventory: "inventory/dev.yml",
-    secrets: {},
-  });
-  stack.forget();
+  rmSync(state, { recursive: true, force: true });
 }
 
 function interrupted(signal: NodeJS.Signals): void {
