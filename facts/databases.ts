@@ -13,12 +13,13 @@ export interface DatabaseFact {
 export function databasesProbe(psql: string): Probe<readonly DatabaseFact[]> {
   return {
     key: `databases ${psql}`,
-    script: `${psql} -d postgres -c "select datname from pg_database where datallowconn and not datistemplate order by 1" >"$work/databases" || exit 1
-while IFS= read -r name; do
-  ${psql} -v ON_ERROR_STOP=1 -d "dbname='$(printf %s "$name" | sed "s/[\\\\\\\\']/\\\\\\\\&/g")'" -c "select jsonb_build_object('name', current_database(),
+    script: `ask() { ${psql} "$@"; }
+names=$(ask -d postgres -c "select datname from pg_database where datallowconn and not datistemplate order by 1") || exit 1
+printf '%s\\n' "$names" | while IFS= read -r name; do
+  ask -v ON_ERROR_STOP=1 -d "dbname='$(printf %s "$name" | sed "s/[\\\\\\\\']/\\\\\\\\&/g")'" -c "select jsonb_build_object('name', current_database(),
     'owner', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()),
     'extensions', (select coalesce(jsonb_agg(extname order by extname), '[]') from pg_extension))" </dev/null || exit 1
-done <"$work/databases"`,
+done`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(stderr.trim());
       return stdout

@@ -1,3 +1,4 @@
+import { databasesProbe } from "../../facts/databases";
 import { FactLoader, splitAnswers } from "../../facts/loader";
 import type { Probe, ProbeAnswer } from "../../facts/probe";
 import type { RunRequest, Shell } from "../../ssh/types";
@@ -31,6 +32,21 @@ describe("questions to a host", () => {
       { code: 0, stdout: "x=unset /\n", stderr: "trouble\n" },
       { code: 0, stdout: "", stderr: "" },
     ]);
+  });
+
+  test("about the databases of two clusters on one host do not mix, though they are asked side by side", async () => {
+    // Two stand-ins for psql: each lists databases of its own, slowly, and knows no others.
+    const psql = (names: string[]): string =>
+      `answer() { case "$*" in *datname\\ from*|*"datname from"*) sleep 0.2; printf '%s\\n' ${names.join(" ")} ;; *) sleep 0.05; ` +
+      `for d in ${names.join(" ")}; do case "$*" in *"dbname='$d'"*) printf '{"name":"%s","owner":"o","extensions":[]}\\n' $d; return ;; esac; done; ` +
+      `echo "no such database: $*" >&2; return 1 ;; esac; }; answer`;
+    const [one, two] = await Promise.all([
+      ask(databasesProbe(psql(["app", "postgres"]))),
+      ask(databasesProbe(psql(["res", "shop"]))),
+    ]);
+    expect(one.map(({ name }) => name)).toEqual(["app", "postgres"]);
+    expect(two.map(({ name }) => name)).toEqual(["res", "shop"]);
+    expect(batches()).toHaveLength(1);
   });
 
   test.each<[string, string]>([
