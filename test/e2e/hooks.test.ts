@@ -10,7 +10,8 @@ import { must, World } from "./support/world";
 const PLUGIN = join(projectRoot(), "..", "shared", "plugins", "pulumi-resource-command-v1.2.1-linux-amd64.tar.gz");
 const hasPlugin = existsSync(PLUGIN) && process.arch === "x64";
 if (!hasPlugin) {
-  process.stdout.write(
+  // On stderr, which scripts/test.ts shows; jest's stdout is only kept.
+  process.stderr.write(
     `hooks are skipped: the plugin of @pulumi/command can be had from no package registry, and ${PLUGIN} is not there\n`,
   );
 }
