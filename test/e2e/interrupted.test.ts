@@ -7,14 +7,15 @@ import { awaitHealthy, roles, rowArrives } from "./support/oracle";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
 
-/** The action that is under way when everything is killed; --full adds more of them. */
+const isFull = process.env.REPMGR_PULUMI_FULL === "1";
+
+/** The actions that are under way when everything is killed, in the order in which ups come to them. */
 const MOMENTS: readonly RegExp[] = [
   /initdb/,
+  ...(isFull ? [/^settings: /, /start PostgreSQL of n1/] : []),
   /clone n[23]/,
   /register it as standby/,
-  ...(process.env.REPMGR_PULUMI_FULL === "1"
-    ? [/postgresql\.conf|managed settings/, /start PostgreSQL/, /create role app/]
-    : []),
+  ...(isFull ? [/create role app/] : []),
 ];
 
 /** All processes below one, itself included. */
