@@ -7,6 +7,7 @@ import { clusterPaths, familyLayout } from "../families";
 import { pgpassField, sh, sqlIdentifier } from "../ssh/quote";
 import { equal } from "./canonical";
 import { livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
+import { asPostgres } from "./commands";
 import { planClone, planInitdb } from "./instanceData";
 import { Refused } from "./kind";
 import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
@@ -221,10 +222,9 @@ function planAlterSystem(want: PgInstanceInputs, { running }: InstanceFacts): Ac
   ];
 }
 
+/** Its messages are in English, because reload looks into them. */
 function psql(want: PgInstanceInputs): string {
-  const bin = familyLayout(want.family).binDirectory(want.version);
-  const { socketDirectory } = clusterPaths(want.family, want.cluster);
-  return `cd /; runuser -u postgres -- env PGOPTIONS='-c lc_messages=C' ${sh(`${bin}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(socketDirectory)} -p ${want.port} -d postgres`;
+  return asPostgres(want, "psql", `-XAtq -v ON_ERROR_STOP=1 -d ${sh("dbname=postgres options='-c lc_messages=C'")}`);
 }
 
 /** The server's own parser reads the new file before it takes the place of the old one: a wrong one would end the next start. */
