@@ -31,6 +31,15 @@ describe("sessions of a connection", () => {
     expect(sessions.running).toBe(1);
   });
 
+  it("forgets a refusal after a while: nobody waits for ever for a session that the others keep", async () => {
+    const sessions = new Sessions(2, 10);
+    await sessions.take();
+    await sessions.take();
+    sessions.refused();
+    await sessions.take();
+    expect(sessions.running).toBe(2);
+  });
+
   it("knows when one last ended; a refusal is no end", async () => {
     const sessions = new Sessions(4);
     await sessions.take();
