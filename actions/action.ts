@@ -1,10 +1,15 @@
 import type { Probe } from "../facts/probe";
 
+/** What people who use the cluster notice of an action, or a DBA has to know before it happens. */
+export type Effect = "initdb" | "clone" | "rejoin" | "restart" | "start" | "stop" | "follow" | "reload" | "repmgrd";
+
 interface Common {
   /** The inventory's name of the host it happens on. */
   readonly host: string;
   /** Why it has to happen, as a sentence a DBA can judge; shown in previews, logs and errors. */
   readonly why: string;
+  /** Absent: nobody notices. */
+  readonly effect?: Effect;
 }
 
 /** Runs a POSIX shell script as root. A non-zero exit status is an error. */

@@ -37,6 +37,7 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
     roles: deriveRoles(raw),
     databases: Object.entries(raw.databases).map(([database, own]) => ({ name: database, ...own })),
     hooks: { afterDeploy: raw.hooks.after_deploy },
+    checksums: raw.checksums,
     allowDataLoss: raw.allow_data_loss,
   };
 }

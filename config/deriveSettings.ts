@@ -53,6 +53,8 @@ function required(cluster: string, port: number): Record<string, string> {
     unix_socket_directories: "/run/postgresql",
     cluster_name: cluster,
     hot_standby: "on",
+    // A name in it that no standby has makes every commit wait for ever.
+    synchronous_standby_names: "",
     wal_log_hints: "on",
     full_page_writes: "on",
     password_encryption: "scram-sha-256",

@@ -135,6 +135,10 @@ export const clusterSchema = z
       })
       .prefault({})
       .describe("Your own commands."),
+    checksums: z
+      .boolean()
+      .default(true)
+      .describe("Data checksums. Where data have none, 'up' enables them node by node, each down meanwhile."),
     allow_data_loss: z
       .boolean()
       .default(false)

@@ -101,6 +101,8 @@ export interface ClusterSpec {
   readonly roles: readonly RoleSpec[];
   readonly databases: readonly DatabaseSpec[];
   readonly hooks: { readonly afterDeploy: readonly HookSpec[] };
+  /** false: data without checksums stay as they are. */
+  readonly checksums: boolean;
   /** When true PGDATA may be removed on destroy; recorded in state before it counts. */
   readonly allowDataLoss: boolean;
 }

@@ -1,9 +1,17 @@
 import type { Probe } from "./probe";
 
+export interface ExtensionFact {
+  readonly name: string;
+  readonly version: string;
+  /** What the installed packages would make now; null when none brings it any more. */
+  readonly available: string | null;
+}
+
 export interface DatabaseFact {
   readonly name: string;
   readonly owner: string;
-  readonly extensions: readonly string[];
+  /** In order of name. */
+  readonly extensions: readonly ExtensionFact[];
 }
 
 /**
@@ -18,7 +26,8 @@ names=$(ask -d postgres -c "select datname from pg_database where datallowconn a
 printf '%s\\n' "$names" | while IFS= read -r name; do
   ask -v ON_ERROR_STOP=1 -d "dbname='$(printf %s "$name" | sed "s/[\\\\\\\\']/\\\\\\\\&/g")'" -c "select jsonb_build_object('name', current_database(),
     'owner', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()),
-    'extensions', (select coalesce(jsonb_agg(extname order by extname), '[]') from pg_extension))" </dev/null || exit 1
+    'extensions', (select coalesce(jsonb_agg(jsonb_build_object('name', extname, 'version', extversion,
+      'available', (select default_version from pg_available_extensions a where a.name = extname)) order by extname), '[]') from pg_extension))" </dev/null || exit 1
 done`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(stderr.trim());

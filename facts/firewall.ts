@@ -1,11 +1,13 @@
 import type { Probe } from "./probe";
 
-/** A rich rule that lets one source reach one TCP port, and nothing else. */
+/** Something that lets one source, or anybody, reach one TCP port. */
 export interface SourceRule {
-  /** As the rule spells it: "198.18.0.11/32". */
+  /** As the rule spells it: "198.18.0.11/32"; where it lets in everybody, "anybody" and by what. */
   readonly source: string;
   readonly port: number;
-  /** The rule as firewalld spells it, to remove exactly that one. */
+  /** "rich": a source and a port, and nothing else. */
+  readonly by: "rich" | "port" | "service";
+  /** As firewalld spells it, to remove exactly that one: the rich rule, "5432" or "postgresql". */
   readonly rule: string;
 }
 
@@ -19,7 +21,7 @@ export interface FirewallFact {
 }
 
 /**
- * The source rules of firewalld's default zone, asked over D-Bus: firewall-cmd takes 0.2 s to start. Never starts
+ * What firewalld's default zone lets in, asked over D-Bus: firewall-cmd takes 0.2 s to start. Never starts
  * firewalld.
  */
 export const firewallProbe: Probe<FirewallFact> = {
@@ -34,8 +36,8 @@ zone=\${zone#s \\"} zone=\${zone%\\"}
 config=$(ask call $f $p/config $f.config getZoneByName s "$zone") || exit
 config=\${config#o \\"} config=\${config%\\"}
 echo "$zone"
-ask --json=short call $f $p $f.zone getRichRules s "$zone" || exit
-ask --json=short call $f "$config" $f.config.zone getRichRules || exit`,
+ask --json=short call $f $p $f.zone getZoneSettings2 s "$zone" || exit
+ask --json=short call $f "$config" $f.config.zone getSettings2 || exit`,
   parse({ code, stdout, stderr }) {
     const [active, zone, runtime, permanent] = stdout.split("\n");
     if (active === "inactive" || active === "failed" || active === "unknown") {
@@ -43,23 +45,56 @@ ask --json=short call $f "$config" $f.config.zone getRichRules || exit`,
     }
     if (active !== "active") throw new Error(`firewalld is neither up nor down: "${active ?? ""}"`);
     if (code !== 0 || !zone || !runtime || !permanent) throw new Error(`exit status ${code}: ${stderr.trim()}`);
-    return { backend: "firewalld", zone, runtime: parseRichRules(runtime), permanent: parseRichRules(permanent) };
+    return { backend: "firewalld", zone, runtime: parseZone(runtime), permanent: parseZone(permanent) };
   },
 };
 
-/** The rules of one answer of busctl; those that are more than a source and a port are nobody's business here. */
-export function parseRichRules(json: string): SourceRule[] {
-  const { data } = JSON.parse(json) as { data: [string[]] };
-  return data[0].flatMap((rule) => {
+/** The service that firewalld's own "postgresql" opens (/usr/lib/firewalld/services/postgresql.xml). */
+const POSTGRESQL_SERVICE = 5432;
+
+interface ZoneSettings {
+  readonly rules_str?: { readonly data: readonly string[] };
+  readonly ports?: { readonly data: readonly (readonly [string, string])[] };
+  readonly services?: { readonly data: readonly string[] };
+}
+
+/** What one answer of busctl lets in; ranges and rules that say more than a source and a port are nobody's business here. */
+export function parseZone(json: string): SourceRule[] {
+  const [zone] = (JSON.parse(json) as { data: [ZoneSettings] }).data;
+  const ports = (zone.ports?.data ?? []).filter(([port, protocol]) => protocol === "tcp" && /^\d+$/.test(port));
+  const isService = zone.services?.data.includes("postgresql") === true;
+  return [
+    ...parseRichRules(zone.rules_str?.data ?? []),
+    ...ports.map(([port]) => ({
+      source: `anybody (port ${port}/tcp)`,
+      port: Number(port),
+      by: "port" as const,
+      rule: port,
+    })),
+    ...(isService
+      ? [
+          {
+            source: "anybody (service postgresql)",
+            port: POSTGRESQL_SERVICE,
+            by: "service" as const,
+            rule: "postgresql",
+          },
+        ]
+      : []),
+  ];
+}
+
+function parseRichRules(rules: readonly string[]): SourceRule[] {
+  return rules.flatMap((rule) => {
     const match = /^rule(?: family="ipv[46]")? source address="([^"]+)" port port="(\d+)" protocol="tcp" accept$/.exec(
       rule,
     );
     const [, source, port] = match ?? [];
-    return source === undefined ? [] : [{ source, port: Number(port), rule }];
+    return source === undefined ? [] : [{ source, port: Number(port), by: "rich" as const, rule }];
   });
 }
 
-/** The rule as firewalld itself spells it. */
+/** The rich rule as firewalld itself spells it. */
 export function richRule(source: string, port: number): string {
   const family = source.includes(":") ? "ipv6" : "ipv4";
   return `rule family="${family}" source address="${source}" port port="${port}" protocol="tcp" accept`;

@@ -6,6 +6,13 @@ export interface LiveSetting {
   readonly pendingRestart: boolean;
 }
 
+/** What the files hold, whether the server has read it yet or not. */
+export interface FileSetting {
+  readonly setting: string;
+  /** The file that wins: postgresql.auto.conf over postgresql.conf over what that includes first. */
+  readonly sourceFile: string;
+}
+
 export interface WalReceiver {
   readonly status: string;
   readonly senderHost: string | null;
@@ -48,7 +55,9 @@ export interface RunningFacts {
   readonly walBytes: number;
   /** When the configuration files were last loaded; seconds since 1970. */
   readonly configurationLoadedAt: number;
+  /** Those set in a file, those that wait for a restart, and all that only a restart can change. */
   readonly settings: Readonly<Record<string, LiveSetting>>;
+  readonly fileSettings: Readonly<Record<string, FileSetting>>;
   readonly hbaErrors: readonly string[];
   readonly walReceiver: WalReceiver | null;
   readonly replicas: readonly Replica[];
@@ -82,7 +91,10 @@ export const RUNNING_SQL = `select json_build_object(
   'configurationLoadedAt', extract(epoch from pg_conf_load_time())::float8,
   'settings', (select json_object_agg(name, json_build_object('setting', current_setting(name), 'context', context,
       'sourceFile', sourcefile, 'pendingRestart', pending_restart))
-    from pg_settings where sourcefile is not null or pending_restart),
+    from pg_settings where sourcefile is not null or pending_restart or context = 'postmaster'),
+  'fileSettings', (select coalesce(json_object_agg(name, json_build_object('setting', setting, 'sourceFile', sourcefile)), '{}')
+    from (select distinct on (name) name, coalesce(setting, '') as setting, sourcefile from pg_file_settings
+      where name is not null order by name, seqno desc) f),
   'hbaErrors', (select coalesce(json_agg(format('line %s: %s', line_number, error)), '[]') from pg_hba_file_rules where error is not null),
   'walReceiver', (select json_build_object('status', status, 'senderHost', sender_host, 'senderPort', sender_port,
       'slot', slot_name) from pg_stat_wal_receiver),

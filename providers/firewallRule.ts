@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { Action } from "../actions/action";
 import { firewallProbe, type FirewallFact, richRule, type SourceRule } from "../facts/firewall";
-import { sh } from "../ssh/quote";
+import { sh, shJoin } from "../ssh/quote";
 import type { BaseInputs, Kind } from "./kind";
 
 export interface FirewallRuleInputs extends BaseInputs {
@@ -105,15 +105,14 @@ interface Change {
  */
 function change(have: FirewallFact, host: string, { what, verb, permanent, runtime }: Change): Action[] {
   if (permanent.length + runtime.length === 0) return [];
-  const [now, noTimeout] = verb === "add" ? ["addRichRule ssi", "0"] : ["removeRichRule ss", ""];
+  const call = (scope: "permanent" | "now") => (r: SourceRule) => callOf(scope, verb, r);
   const script = `call() { busctl --system call ${NAME} "$@"; }
 zone=${sh(have.zone)}
 config=$(call ${OBJECT}/config ${NAME}.config getZoneByName s "$zone")
 config=\${config#o \\"} config=\${config%\\"}
-permanent() { call "$config" ${NAME}.config.zone ${verb}RichRule s "$1"; }
-now() { call ${OBJECT} ${NAME}.zone ${now} "$zone" "$1" ${noTimeout}; }
-${permanent.map(({ rule }) => `permanent ${sh(rule)}`).join("\n")}
-${runtime.map(({ rule }) => `now ${sh(rule)} >/dev/null`).join("\n")}`;
+permanent() { call "$config" ${NAME}.config.zone "$@"; }
+now() { call ${OBJECT} ${NAME}.zone "$@" >/dev/null; }
+${[...permanent.map(call("permanent")), ...runtime.map(call("now"))].join("\n")}`;
   const when =
     permanent.length === 0
       ? " (now; after a restart it is so)"
@@ -121,6 +120,16 @@ ${runtime.map(({ rule }) => `now ${sh(rule)} >/dev/null`).join("\n")}`;
         ? " (after a restart; now it is so)"
         : "";
   return [{ do: "run", host, why: `${what} ${names([...permanent, ...runtime]).join(", ")}${when}`, script }];
+}
+
+/** Shell: what takes or adds one rule; firewalld has a method of its own for each kind (firewalld.dbus(5)). */
+function callOf(scope: "permanent" | "now", verb: Change["verb"], { by, rule }: SourceRule): string {
+  const method = { rich: "RichRule", port: "Port", service: "Service" }[by];
+  const words = by === "port" ? [rule, "tcp"] : [rule];
+  const strings = "s".repeat(words.length);
+  if (scope === "permanent") return `permanent ${verb}${method} ${strings} ${shJoin(words)}`;
+  const [signature, noTimeout] = verb === "add" ? [`s${strings}i`, " 0"] : [`s${strings}`, ""];
+  return `now ${verb}${method} ${signature} "$zone" ${shJoin(words)}${noTimeout}`;
 }
 
 function of(port: number, rules: readonly SourceRule[]): SourceRule[] {
@@ -131,7 +140,7 @@ function missing(sources: readonly string[], port: number, rules: readonly Sourc
   const there = names(of(port, rules));
   return sources
     .filter((source) => !there.includes(source))
-    .map((source) => ({ source, port, rule: richRule(source, port) }));
+    .map((source) => ({ source, port, by: "rich", rule: richRule(source, port) }));
 }
 
 function names(rules: readonly SourceRule[]): string[] {

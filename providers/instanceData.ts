@@ -20,17 +20,18 @@ const INITDB_DEADLINE_MS = 300_000;
 /** A clone copies the whole database; a terabyte over a gigabit takes three hours. */
 const CLONE_DEADLINE_MS = 24 * 3_600_000;
 
-/** A new database with checksums; SCRAM for everyone over TCP (PostgreSQL documentation, initdb). */
+/** A new database with SCRAM for everyone over TCP (PostgreSQL documentation, initdb). */
 export function planInitdb(want: PgInstanceInputs, because: string): Action[] {
   const initdb = `${familyLayout(want.family).binDirectory(want.version)}/initdb`;
   return [
     {
       do: "run",
       host: want.host,
+      effect: "initdb",
       why: `initdb in ${want.dataDirectory}: ${because}`,
       script: building(
         want,
-        `runuser -u postgres -- ${sh(initdb)} -D "$building" --data-checksums --auth-local=peer --auth-host=scram-sha-256 \\
+        `runuser -u postgres -- ${sh(initdb)} -D "$building" ${want.wantsChecksums ? "--data-checksums " : ""}--auth-local=peer --auth-host=scram-sha-256 \\
   --encoding=UTF8 --locale=C.UTF-8
 printf 'cluster_name = %s\\n' ${sh(`'${want.cluster}'`)} >>"$building/postgresql.conf"`,
       ),
@@ -67,6 +68,7 @@ export function planClone(want: CloneTarget, primary: Member): Action[] {
     {
       do: "run",
       host: want.host,
+      effect: "clone",
       why: `clone ${want.node} from ${primary.node}, which is the primary now`,
       stdin: renderRepmgrConf(want.cluster, { ...want.repmgrConf, data_directory: `${want.dataDirectory}.building` }),
       script: building(

@@ -46,6 +46,10 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   isAbsent(have: F): boolean;
   /** What has to happen, each with its why; [] = converged. Throws Refused when it must not happen. */
   plan(want: I, have: F): Action[];
+  /** In a preview: what up would do, where that is more than the plan can say before files are as wanted. Default: the plan. */
+  foresee?(want: I, have: F): Action[];
+  /** The last resource of its cluster: in a preview it tells what was foreseen for all of them. Returns who is primary now. */
+  sumUp?(inputs: I, have: F): string;
   project(inputs: I, have: F): Projection<I, O>;
   planDelete(have: F, inputs: I): Action[];
 }

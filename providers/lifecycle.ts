@@ -1,5 +1,6 @@
 import type { Action } from "../actions/action";
 import { canonical, equal } from "./canonical";
+import { Forecast } from "./forecast";
 import { type BaseInputs, type Ctx, type Kind, Refused } from "./kind";
 
 /** The engine writes this for a value it does not know yet (pulumi sdk, runtime/rpc.ts). */
@@ -15,6 +16,8 @@ export interface World {
   /** Every answer is asked for anew. */
   fresh(reach: BaseInputs["reach"]): Ctx;
   apply(resource: string, reach: BaseInputs["reach"], actions: readonly Action[]): Promise<void>;
+  /** A line for who runs the preview. */
+  say(line: string): void;
 }
 
 export type Properties = Record<string, unknown>;
@@ -35,15 +38,49 @@ export class InitFailed extends Error {
 
 /** create, read, diff, update and delete for every kind; the only place that knows the engine's contract. */
 export class Lifecycle {
+  private readonly forecast = new Forecast();
+
   constructor(private readonly world: World) {}
 
-  /** Asks the hosts only about inputs that can work at all. */
-  async check(kind: AnyKind, olds: Properties, news: Properties): Promise<{ property: string; reason: string }[]> {
-    if (containsUnknown(news)) return [];
+  /** Asks the hosts only about inputs that can work at all. In a preview it tells, cluster by cluster, what up will mean. */
+  async check(
+    kind: AnyKind,
+    olds: Properties,
+    { isPreview, ...news }: Properties,
+  ): Promise<{ inputs: Properties; failures: { property: string; reason: string }[] }> {
+    const inputs = inputsOf(news);
+    const failures = containsUnknown(news) ? [] : await this.failures(kind, olds, news);
+    if (isPreview === true && failures.length === 0) await this.foresee(kind, inputs);
+    return { inputs: news, failures };
+  }
+
+  private async failures(
+    kind: AnyKind,
+    olds: Properties,
+    news: Properties,
+  ): Promise<{ property: string; reason: string }[]> {
     const inputs = inputsOf(news);
     const invalid = [...movedData(kind, olds, news), ...kind.validate(inputs)];
     const reasons = invalid.length > 0 ? invalid : await kind.preflight?.(this.world.review(inputs.reach), inputs);
     return (reasons ?? []).map((reason) => ({ property: "", reason }));
+  }
+
+  /** Inputs that are still to come are outputs of other resources, which no plan looks at. */
+  private async foresee(kind: AnyKind, inputs: BaseInputs): Promise<void> {
+    const { cluster, host = "" } = inputs as BaseInputs & { cluster?: string; host?: string };
+    if (cluster === undefined) return;
+    const foreseen = { kind: kind.name, host };
+    let now = "";
+    try {
+      const have = await kind.observe(this.world.review(inputs.reach), inputs);
+      now = kind.sumUp?.(inputs, have) ?? "";
+      const actions = kind.foresee?.(inputs, have) ?? kind.plan(inputs, have);
+      this.forecast.add(cluster, { ...foreseen, actions });
+    } catch (error) {
+      const refusal = error instanceof Error ? error.message : String(error);
+      this.forecast.add(cluster, { ...foreseen, actions: [], refusal });
+    }
+    if (kind.sumUp !== undefined) for (const line of this.forecast.sumUp(cluster, now)) this.world.say(line);
   }
 
   /**

@@ -41,7 +41,7 @@ export function configure(config: pulumi.dynamic.Config): Promise<void> {
 
 export async function check(olds: Properties, news: Properties): Promise<pulumi.dynamic.CheckResult> {
   const kind = kindOf(news);
-  return { inputs: news, failures: await told(`check ${kind.name}`, (await lifecycle).check(kind, olds, news)) };
+  return told(`check ${kind.name}`, (await lifecycle).check(kind, olds, news));
 }
 
 export async function diff(_id: string, olds: Properties, news: Properties): Promise<pulumi.dynamic.DiffResult> {

@@ -35,6 +35,22 @@ export function followingProblem(want: RepmgrNodeInputs, view: ClusterView, runn
   return undefined;
 }
 
+/** What is wrong with the slot that keeps WAL for a standby on its upstream; undefined when it needs none or it is there. */
+export function slotProblem(want: RepmgrNodeInputs, view: ClusterView): string | undefined {
+  const { member, facts } = memberOf(view, want.node);
+  const upstream = expectedUpstream(want, view);
+  if (
+    member.witness ||
+    facts.running?.inRecovery !== true ||
+    upstream?.facts.running === undefined ||
+    upstream.member.node === want.node
+  )
+    return undefined;
+  const slot = upstream.facts.running.slots.find(({ name }) => name === `repmgr_slot_${want.nodeId}`);
+  if (slot === undefined) return `missing on ${upstream.member.node}`;
+  return slot.walStatus === "lost" ? `without the WAL it was to keep on ${upstream.member.node}` : undefined;
+}
+
 /** The upstream the inventory names while that is alive, else the node that is primary now. */
 export function expectedUpstream(want: RepmgrNodeInputs, view: ClusterView): MemberFacts | undefined {
   const named = view.filter(isLive).find(({ member }) => member.node === want.upstream && member.node !== want.node);

@@ -2,10 +2,11 @@ import type { DatabaseSpec, RoleSpec } from "../config/types";
 import { databasesProbe, type DatabaseFact } from "../facts/databases";
 import { type ClusterInputs, type ClusterView, isLive, livePrimaries, observeCluster } from "./cluster";
 import { asPostgres } from "./commands";
-import { contentState, planCluster, planClusterDelete } from "./pgClusterPlan";
+import { contentState, foundDatabases, foundRoles } from "./clusterContent";
+import { planCluster, planClusterDelete } from "./pgClusterPlan";
 import { describeCluster, type NodeReport, roleOf } from "./clusterReport";
 import type { Kind } from "./kind";
-import { pendingRestarts } from "./rollingRestart";
+import { foreseenRestarts, pendingRestarts } from "./restartNeeds";
 
 export type ManagedRole = Omit<RoleSpec, "passwordSecret">;
 
@@ -17,6 +18,8 @@ export interface PgClusterInputs extends ClusterInputs {
   readonly databases: readonly DatabaseSpec[];
   /** The settings of its instances: a change of one that needs a restart is carried out here, node by node. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Data checksums are wanted on every node; enabling them takes a restart each. */
+  readonly checksums: boolean;
   /** What a healthy cluster shows; the program always writes HEALTHY_CLUSTER. */
   readonly content: string;
   /** Node to role, as its RepmgrNode found it: what this cluster reports is looked at again when one of them changes. */
@@ -69,14 +72,24 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
   isAbsent: ({ view }) => view.every(({ facts }) => facts.data !== "present"),
 
   plan: planCluster,
+  foresee: (want, have) => planCluster(want, have, foreseenRestarts(want, have.view)),
+
+  sumUp(inputs, { view }) {
+    const { primary, timeline } = describeCluster(inputs, view);
+    return primary === "none" ? "no node is primary" : `${primary} is primary on timeline ${timeline}`;
+  },
 
   project(inputs, have) {
     return {
       inputs: {
         ...inputs,
+        roles: foundRoles(inputs, have),
+        databases: foundDatabases(inputs, have),
         content: contentState(inputs, have),
         nodeRoles: Object.fromEntries(have.view.map((m) => [m.member.node, roleOf(m)])),
-        pendingRestart: pendingRestarts(have.view).map(({ node, settings }) => `${node}: ${settings.join(", ")}`),
+        pendingRestart: pendingRestarts(inputs, have.view)
+          .filter(({ settings }) => settings.length > 0)
+          .map(({ node, settings }) => `${node}: ${settings.join(", ")}`),
         repmgrd: repmgrdState(have.view),
       },
       outputs: describeCluster(inputs, have.view),

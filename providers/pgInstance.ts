@@ -4,7 +4,16 @@ import { parsePostgresConf } from "../facts/postgresConf";
 import { clusterPaths } from "../families";
 import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
 import type { Ctx, Kind } from "./kind";
-import { DIRECTORY_OWNERSHIP, isLoaded, pgpass, planInstance, planInstanceDelete } from "./pgInstancePlan";
+import { equal } from "./canonical";
+import {
+  alteredBySystem,
+  DIRECTORY_OWNERSHIP,
+  isLoaded,
+  PASS_FILE,
+  pgpass,
+  planInstance,
+  planInstanceDelete,
+} from "./pgInstancePlan";
 
 /** One PostgreSQL instance on a host: PGDATA, postgresql.conf, pg_hba.conf and the password file of its cluster. */
 export interface PgInstanceInputs extends ClusterInputs {
@@ -21,11 +30,14 @@ export interface PgInstanceInputs extends ClusterInputs {
   readonly repmgrConf: Readonly<Record<string, string>>;
   /** Recorded in state before it counts: PGDATA may be removed when the node is. */
   readonly allowDataLoss: boolean;
+  /** Data checksums are wanted: made by initdb, enabled later by PgCluster, node by node. */
+  readonly wantsChecksums: boolean;
   /** What a healthy host shows; the program always writes HEALTHY. */
   readonly data: string;
   readonly dataOwnership: string;
   readonly passFile: string;
   readonly configuration: string;
+  readonly checksums: string;
 }
 
 /** The observed part of the inputs as it is on a healthy host. */
@@ -34,6 +46,7 @@ export const HEALTHY_INSTANCE = {
   dataOwnership: DIRECTORY_OWNERSHIP,
   passFile: "current",
   configuration: "loaded",
+  checksums: "as wanted",
 } as const;
 
 export interface PgInstanceFacts {
@@ -47,7 +60,6 @@ export interface PgInstanceFacts {
 
 export interface PgInstanceOutputs {
   readonly systemIdentifier: string;
-  readonly checksums: boolean;
 }
 
 export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceOutputs> = {
@@ -67,6 +79,8 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     "dataOwnership",
     "passFile",
     "configuration",
+    "wantsChecksums",
+    "checksums",
   ],
   identity: ["host", "cluster", "version", "port", "dataDirectory"],
   keepsData: "its data would be left behind. Add a new node with the new value, let it follow, then remove this one",
@@ -90,21 +104,22 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
 
   project(inputs, have) {
     const { facts } = memberOf(have.view, inputs.node);
-    const passFile = have.passFile === undefined ? "absent" : samePass(inputs, have.passFile) ? "current" : "differs";
+    const settings = seenSettings(inputs, have);
+    const hba = parseHba(have.hbaConf?.content ?? "");
+    // A file that differs is loaded when it is put right: one property for one thing.
+    const isSettled = equal(settings, inputs.settings) && equal(hba, inputs.hba);
     return {
       inputs: {
         ...inputs,
-        settings: seenSettings(inputs, have),
-        hba: parseHba(have.hbaConf?.content ?? ""),
+        settings,
+        hba,
         data: facts.data,
         dataOwnership: facts.ownership,
-        passFile,
-        configuration: isLoaded(facts, have) ? "loaded" : "changed since it was last loaded",
+        passFile: passFileState(inputs, have.passFile),
+        configuration: isSettled && !isLoaded(facts, have) ? "changed since it was last loaded" : "loaded",
+        checksums: inputs.wantsChecksums && facts.control?.checksums === false ? "off" : "as wanted",
       },
-      outputs: {
-        systemIdentifier: facts.control?.systemIdentifier ?? "",
-        checksums: facts.control?.checksums ?? false,
-      },
+      outputs: { systemIdentifier: facts.control?.systemIdentifier ?? "" },
     };
   },
 
@@ -118,19 +133,20 @@ async function askPrimaryHba(ctx: Ctx, inputs: PgInstanceInputs, view: ClusterVi
   return ctx.ask(primary.member.host, fileProbe(`${inputs.dataDirectory}/pg_hba.conf`));
 }
 
-function samePass(inputs: PgInstanceInputs, file: FileFact): boolean {
-  return file.content === pgpass(inputs) && file.owner === "postgres:postgres" && file.mode === "0600";
+/** Its content is a password, so a review only says that it differs. */
+function passFileState(inputs: PgInstanceInputs, file: FileFact | undefined): string {
+  if (file === undefined) return "absent";
+  if (file.content !== pgpass(inputs)) return "differs";
+  if (file.owner === PASS_FILE.owner && file.mode === PASS_FILE.mode) return "current";
+  return `belongs to ${file.owner} with mode ${file.mode}`;
 }
 
-/** The managed file's settings; where something else overrides one in the running server, what it is and where it comes from. */
+/** The managed file's settings; where ALTER SYSTEM overrides one, now or at the next reload, what it says. */
 function seenSettings(inputs: PgInstanceInputs, have: PgInstanceFacts): Record<string, string> {
   const settings = parsePostgresConf(have.postgresConf?.content ?? "");
   const { running } = memberOf(have.view, inputs.node).facts;
-  for (const name of Object.keys(settings)) {
-    const live = running?.settings[name];
-    if (live?.sourceFile?.endsWith("/postgresql.auto.conf") === true) {
-      settings[name] = `${live.setting} (by ALTER SYSTEM)`;
-    }
+  for (const name of alteredBySystem(inputs, running)) {
+    settings[name] = `${running?.fileSettings[name]?.setting ?? ""} (by ALTER SYSTEM)`;
   }
   return settings;
 }

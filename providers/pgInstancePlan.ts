@@ -1,7 +1,7 @@
 import type { Action, PutFile } from "../actions/action";
 import { parseHba, renderHba } from "../facts/hbaConf";
-import type { FileFact } from "../facts/file";
 import type { InstanceFacts } from "../facts/instance";
+import type { RunningFacts } from "../facts/running";
 import { includesConfD, parsePostgresConf, renderPostgresConf } from "../facts/postgresConf";
 import { clusterPaths, familyLayout } from "../families";
 import { pgpassField, sh, sqlIdentifier } from "../ssh/quote";
@@ -16,6 +16,8 @@ import { refuseStrangers } from "./stranger";
 
 export const DIRECTORY_OWNERSHIP = "postgres:postgres 0700";
 const FILE_OWNER = "postgres:postgres";
+/** libpq ignores a password file that others may read (PostgreSQL documentation, 34.16). */
+export const PASS_FILE = { owner: FILE_OWNER, mode: "0600" };
 
 /** The plan of one instance: password file, data, configuration, reload. */
 export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Action[] {
@@ -26,7 +28,8 @@ export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Act
   if (self.facts.data !== "present") return [...passFile, ...planData(want, have, self)];
   const changes = [...planFiles(want, have, false), ...planAlterSystem(want, self.facts)];
   const loads = self.facts.running !== undefined && (changes.length > 0 || !isLoaded(self.facts, have));
-  return [...passFile, ...changes, ...planOwnership(want, self.facts), ...(loads ? [reload(want)] : [])];
+  const about = changes.length === 0 ? "files changed since they were last loaded" : reasonsOf(want, have, self.facts);
+  return [...passFile, ...changes, ...planOwnership(want, self.facts), ...(loads ? [reload(want, about)] : [])];
 }
 
 /** Removes what is ours and keeps PGDATA, unless the inventory allowed its loss before. */
@@ -79,6 +82,16 @@ export function isLoaded(facts: InstanceFacts, have: PgInstanceFacts): boolean {
   if (running === undefined) return true;
   const changedAt = Math.max(have.postgresConf?.modifiedAt ?? 0, have.hbaConf?.modifiedAt ?? 0);
   return running.configurationLoadedAt >= changedAt;
+}
+
+/** What is loaded, in the words of a file. */
+function reasonsOf(want: PgInstanceInputs, have: PgInstanceFacts, { running }: InstanceFacts): string {
+  const conf = parsePostgresConf(have.postgresConf?.content ?? "");
+  const names = [...new Set([...Object.keys(conf), ...Object.keys(want.settings)])].filter(
+    (name) => conf[name] !== want.settings[name],
+  );
+  const hba = equal(parseHba(have.hbaConf?.content ?? ""), want.hba) ? [] : ["pg_hba.conf"];
+  return [...new Set([...names, ...alteredBySystem(want, running)])].sort().concat(hba).join(", ") || "conf.d";
 }
 
 function refuseForeignData(want: PgInstanceInputs, have: PgInstanceFacts, { facts }: MemberFacts): void {
@@ -141,7 +154,7 @@ function planDoor(want: PgInstanceInputs, { view, primaryHba }: PgInstanceFacts)
   const { node, host } = primary.member;
   const there = { ...want, host };
   const why = `${node}, which is the primary now, has to let ${want.node} in: who may connect, ${want.hba.length} rules from the topology and the inventory`;
-  return [{ ...putHba(there, why), verify: hbaCheck(there) }, reload(there)];
+  return [{ ...putHba(there, why), verify: hbaCheck(there) }, reload(there, "pg_hba.conf")];
 }
 
 function putHba({ host, dataDirectory, cluster, hba }: PgInstanceInputs, why: string): PutFile {
@@ -194,13 +207,11 @@ function changes(have: Record<string, string>, want: Readonly<Record<string, str
 function planPassFile(want: PgInstanceInputs, { passFile }: PgInstanceFacts): Action[] {
   const content = pgpass(want);
   const { passFile: path } = clusterPaths(want.family, want.cluster);
-  if (isSame(passFile, content)) return [];
+  const isRight =
+    passFile?.content === content && passFile.owner === PASS_FILE.owner && passFile.mode === PASS_FILE.mode;
+  if (isRight) return [];
   const why = `the nodes log in to each other with the password kept in ${path}`;
-  return [{ do: "putFile", host: want.host, why, path, content, owner: FILE_OWNER, mode: "0600" }];
-}
-
-function isSame(file: FileFact | undefined, content: string): boolean {
-  return file !== undefined && file.content === content && file.owner === FILE_OWNER && file.mode === "0600";
+  return [{ do: "putFile", host: want.host, why, path, content, ...PASS_FILE }];
 }
 
 function planOwnership(want: PgInstanceInputs, facts: InstanceFacts): Action[] {
@@ -210,11 +221,16 @@ function planOwnership(want: PgInstanceInputs, facts: InstanceFacts): Action[] {
   return [{ do: "run", host: want.host, why, script: `chown postgres:postgres ${d}; chmod 0700 ${d}` }];
 }
 
+/** The managed settings that ALTER SYSTEM has a word on, in force already or from the next reload or restart on. */
+export function alteredBySystem({ settings }: PgInstanceInputs, running: RunningFacts | undefined): string[] {
+  return Object.keys(settings).filter((name) =>
+    running?.fileSettings[name]?.sourceFile.endsWith("/postgresql.auto.conf"),
+  );
+}
+
 /** ALTER SYSTEM wins over every file; a managed setting must come from the inventory alone. */
 function planAlterSystem(want: PgInstanceInputs, { running }: InstanceFacts): Action[] {
-  const names = Object.keys(want.settings).filter((name) =>
-    running?.settings[name]?.sourceFile?.endsWith("/postgresql.auto.conf"),
-  );
+  const names = alteredBySystem(want, running);
   if (names.length === 0) return [];
   const sql = names.map((name) => `ALTER SYSTEM RESET ${sqlIdentifier(name)};`).join("\n");
   return [
@@ -240,12 +256,13 @@ function hbaCheck(want: PgInstanceInputs): string {
 }
 
 /** Looks at both files with the server's own eyes once more: what a person left in conf.d must not spoil the reload either. */
-function reload(want: PgInstanceInputs): Action {
+function reload(want: PgInstanceInputs, about: string): Action {
   const ask = psql(want);
   return {
     do: "run",
     host: want.host,
-    why: "load the configuration without a restart",
+    effect: "reload",
+    why: `load the configuration without a restart: ${about}`,
     script: `wrong=$(${ask} -c "select format('pg_hba.conf line %s: %s', line_number, error) from pg_hba_file_rules where error is not null
   union all select format('%s line %s: %s', sourcefile, sourceline, error) from pg_file_settings where error is not null and error <> 'setting could not be applied' and error !~ 'cannot be changed without restarting'")
 [ -z "$wrong" ] || { printf 'not loaded, the old configuration stays in force: %s\\n' "$wrong" >&2; exit 1; }

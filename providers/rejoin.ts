@@ -58,6 +58,7 @@ function planRejoin(want: RepmgrNodeInputs, self: MemberFacts, primary: LiveMemb
     {
       do: "run",
       host: want.host,
+      effect: "rejoin",
       why: `${want.node} ${was}; ${member.node} is primary on timeline ${facts.running.timeline}: rejoin it as a standby, rewound to where they parted`,
       script: rejoinScript(want, rewindQuestion(want, member.address)),
       deadlineMs: REJOIN_DEADLINE_MS,
@@ -138,6 +139,7 @@ function planReclone(
     {
       do: "run",
       host: want.host,
+      effect: "rejoin",
       why: `${want.node} cannot be rewound to follow ${member.node} (${reason}): keep its data, ${mib(facts.sizeKib)}, in ${aside}`,
       script: asideScript(want, aside),
       deadlineMs: REJOIN_DEADLINE_MS,

@@ -5,10 +5,10 @@ import { clusterPaths } from "../families";
 import { type ClusterInputs, type ClusterView, memberOf, observeCluster, livePrimaries } from "./cluster";
 import { type NodeReport, roleOf } from "./clusterReport";
 import type { Ctx, Kind } from "./kind";
-import { nodeState, registrationState, repmgrRoleProblem } from "./nodeState";
+import { nodeState, registrationState, repmgrRoleProblem, slotProblem } from "./nodeState";
 import { planNodeDelete } from "./repmgrNodeDelete";
 import { rewindQuestion } from "./rejoin";
-import { planNode } from "./repmgrNodePlan";
+import { CONF_FILE, planNode, SUDOERS_FILE } from "./repmgrNodePlan";
 
 /** A node's place in the cluster: its repmgr.conf, its registration, and whether it runs and follows. */
 export interface RepmgrNodeInputs extends ClusterInputs {
@@ -26,11 +26,21 @@ export interface RepmgrNodeInputs extends ClusterInputs {
   /** What a healthy node shows; the program always writes HEALTHY_NODE. */
   readonly state: string;
   readonly registration: string;
+  readonly slot: string;
+  /** Owner and mode of repmgr.conf and of the sudoers file. */
+  readonly files: string;
+  /** Told by the primary, where the role is changed, and by a witness, which has one of its own. */
   readonly repmgrRole: string;
 }
 
 /** The observed part of the inputs as it is on a healthy node, whatever its role. */
-export const HEALTHY_NODE = { state: "attached", registration: "registered", repmgrRole: "as wanted" } as const;
+export const HEALTHY_NODE = {
+  state: "attached",
+  registration: "registered",
+  slot: "as wanted",
+  files: "as wanted",
+  repmgrRole: "as wanted",
+} as const;
 
 export interface RepmgrNodeFacts {
   readonly view: ClusterView;
@@ -62,6 +72,8 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
     "repmgrPassword",
     "state",
     "registration",
+    "slot",
+    "files",
     "repmgrRole",
   ],
   identity: ["host", "cluster", "node", "nodeId"],
@@ -93,6 +105,8 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
         sudoCommands: parseSudoCommands(have.sudoers?.content ?? ""),
         state: nodeState(inputs, have.view),
         registration: registrationState(inputs, have.view),
+        slot: slotProblem(inputs, have.view) ?? HEALTHY_NODE.slot,
+        files: filesState(have),
         repmgrRole: roleState(inputs, have.view),
       },
       outputs: { role: roleOf(self), timeline: running?.timeline ?? control?.timeline ?? 0 },
@@ -126,8 +140,17 @@ async function askRewind(
 }
 
 function roleState(inputs: RepmgrNodeInputs, view: ClusterView): string {
-  const self = memberOf(view, inputs.node);
-  const source = self.member.witness ? self : livePrimaries(view)[0];
-  if (source?.facts.running === undefined) return HEALTHY_NODE.repmgrRole;
-  return repmgrRoleProblem(inputs, source.facts.running) ?? HEALTHY_NODE.repmgrRole;
+  const { member, facts } = memberOf(view, inputs.node);
+  if (facts.running === undefined || (facts.running.inRecovery && !member.witness)) return HEALTHY_NODE.repmgrRole;
+  return repmgrRoleProblem(inputs, facts.running) ?? HEALTHY_NODE.repmgrRole;
+}
+
+function filesState({ repmgrConf, sudoers }: RepmgrNodeFacts): string {
+  const problems = [fileProblem("repmgr.conf", repmgrConf, CONF_FILE), fileProblem("sudoers", sudoers, SUDOERS_FILE)];
+  return problems.filter((problem) => problem !== undefined).join("; ") || HEALTHY_NODE.files;
+}
+
+function fileProblem(name: string, have: FileFact | undefined, want: typeof CONF_FILE): string | undefined {
+  if (have === undefined || (have.owner === want.owner && have.mode === want.mode)) return undefined;
+  return `${name} belongs to ${have.owner} with mode ${have.mode}`;
 }

@@ -15,6 +15,7 @@ import {
   registeredType,
   registrationProblem,
   repmgrRoleProblem,
+  slotProblem,
 } from "./nodeState";
 import { planReturn, type Return } from "./rejoin";
 import { asPostgres, planBootstrap, repmgr, sqlAction } from "./commands";
@@ -23,6 +24,9 @@ import { planRevival, planStart } from "./revive";
 
 /** A standby that was just started or told whom to follow needs a moment until it streams. */
 const ATTACH_DEADLINE_MS = 60_000;
+export const CONF_FILE = { owner: "postgres:postgres", mode: "0640" };
+/** sudo ignores a file that others may write (sudoers(5)). */
+export const SUDOERS_FILE = { owner: "root:root", mode: "0440" };
 
 /** The plan of one node: its files; then it runs; then it follows; then it is registered. Each needs the one before. */
 export function planNode(want: RepmgrNodeInputs, have: RepmgrNodeFacts): Action[] {
@@ -82,7 +86,7 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
       `${primary.member.node} is primary but has no repmgr extension; run "pulumi up" for the whole cluster`,
     );
   }
-  const follow = isPrimary ? [] : planFollow(want, have, self);
+  const follow = isPrimary ? [] : [...planSlot(want, have), ...planFollow(want, have, self)];
   const back = returnOf(have);
   if (follow.length > 0)
     return back.mark?.startsWith("failed") === true ? planReturn(want, back, self, primary) : follow;
@@ -96,6 +100,22 @@ function planUnmark({ host, node, dataDirectory }: RepmgrNodeInputs, { mark }: R
   return [{ do: "run", host, why, script: `mark=${sh(rejoinMark(dataDirectory))}\nrm -f "$mark"` }];
 }
 
+/** Before the standby is told to follow: with its slot back it may stream by itself. */
+function planSlot(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts): Action[] {
+  const problem = slotProblem(want, view);
+  const upstream = expectedUpstream(want, view);
+  if (problem === undefined || upstream === undefined) return [];
+  const slot = sqlLiteral(`repmgr_slot_${want.nodeId}`);
+  const on = { host: upstream.member.host, database: "postgres" };
+  const why = `the slot of ${want.node}, which keeps the WAL it still needs, is ${problem}: make it`;
+  return [
+    sqlAction(want, on, why, [
+      `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${slot} and wal_status = 'lost';`,
+      `select pg_create_physical_replication_slot(${slot}, true) where not exists (select from pg_replication_slots where slot_name = ${slot});`,
+    ]),
+  ];
+}
+
 function planFollow(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: LiveMember): Action[] {
   const problem = followingProblem(want, view, self.facts.running);
   const upstream = expectedUpstream(want, view);
@@ -105,6 +125,7 @@ function planFollow(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: Liv
     {
       do: "run",
       host: want.host,
+      effect: "follow",
       why: `${problem}: follow ${node}`,
       script: `${waitBriefly(want, upstream)} || ${repmgr(want, `standby follow --upstream-node-id=${id}`)}`,
       deadlineMs: ATTACH_DEADLINE_MS,
@@ -201,14 +222,15 @@ function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: Li
 function planConf(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] {
   const path = clusterPaths(want.family, want.cluster).repmgrConf;
   const have = parsePostgresConf(file?.content ?? "");
-  if (equal(have, want.repmgrConf) && file?.owner === "postgres:postgres" && file.mode === "0640") return [];
+  const isRight = equal(have, want.repmgrConf) && file?.owner === CONF_FILE.owner && file.mode === CONF_FILE.mode;
+  if (isRight) return [];
   const names = Object.keys(want.repmgrConf).filter((name) => have[name] !== want.repmgrConf[name]);
   const why =
     file === undefined
       ? "repmgr needs its configuration"
       : `repmgr.conf differs in ${names.join(", ") || "what it holds besides"}`;
   const content = renderRepmgrConf(want.cluster, want.repmgrConf);
-  const put: Action = { do: "putFile", host: want.host, why, path, content, owner: "postgres:postgres", mode: "0640" };
+  const put: Action = { do: "putFile", host: want.host, why, path, content, ...CONF_FILE };
   if (file === undefined) return [put];
   const unit = clusterPaths(want.family, want.cluster).repmgrdUnit;
   // Only some keys are read again on SIGHUP (repmgr documentation, "repmgrd configuration: reloading"); a restart takes them all.
@@ -217,6 +239,7 @@ function planConf(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] 
     {
       do: "run",
       host: want.host,
+      effect: "repmgrd",
       why: "repmgrd reads its configuration when it starts",
       // A node that comes back may still have its file, and has no unit yet.
       script: `if systemctl cat ${unit} >/dev/null 2>&1; then systemctl try-restart ${unit}; fi`,
@@ -227,8 +250,8 @@ function planConf(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] 
 function planSudoers(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] {
   const isRight =
     equal(parseSudoCommands(file?.content ?? ""), want.sudoCommands) &&
-    file?.mode === "0440" &&
-    file.owner === "root:root";
+    file?.mode === SUDOERS_FILE.mode &&
+    file.owner === SUDOERS_FILE.owner;
   if (isRight) return [];
   return [
     {
@@ -237,8 +260,7 @@ function planSudoers(want: RepmgrNodeInputs, file: FileFact | undefined): Action
       why: `repmgr starts and stops PostgreSQL through systemd with ${want.sudoCommands.length} exact commands`,
       path: clusterPaths(want.family, want.cluster).sudoers,
       content: render("sudoers", { cluster: want.cluster, commands: want.sudoCommands }),
-      owner: "root:root",
-      mode: "0440",
+      ...SUDOERS_FILE,
       check: 'visudo -cqf "$1"',
     },
   ];

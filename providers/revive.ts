@@ -59,6 +59,7 @@ export function planStart(inputs: ClusterInputs, self: MemberFacts, because: str
     {
       do: "run",
       host: member.host,
+      effect: "start",
       why: `start PostgreSQL of ${member.node}: ${because}`,
       script: `${refuseHalfRewound(inputs)}${pass}systemctl reset-failed ${unit} 2>/dev/null || true
 ${runService(inputs, "start")}`,

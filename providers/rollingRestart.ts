@@ -1,8 +1,11 @@
 import { type Action, waitFor } from "../actions/action";
 import { type ClusterView, instanceOf, isLive, type LiveMember, livePrimaries } from "./cluster";
-import { repmgr, runService } from "./commands";
+import { clusterPaths } from "../families";
+import { sh } from "../ssh/quote";
+import { asPostgres, repmgr, runService } from "./commands";
 import { Refused } from "./kind";
 import type { PgClusterInputs } from "./pgCluster";
+import type { PendingRestart } from "./restartNeeds";
 import { START_DEADLINE_MS } from "./revive";
 
 /**
@@ -18,39 +21,29 @@ const PRIMARY_BOUND = {
 };
 
 const ATTACH_DEADLINE_MS = 60_000;
-
-export interface PendingRestart {
-  readonly node: string;
-  readonly settings: readonly string[];
-}
-
-/** The settings that wait for a restart, per running node. */
-export function pendingRestarts(view: ClusterView): PendingRestart[] {
-  return view.filter(isLive).flatMap(({ member, facts }) => {
-    const settings = Object.keys(facts.running.settings).filter(
-      (name) => facts.running.settings[name]?.pendingRestart === true,
-    );
-    return settings.length === 0 ? [] : [{ node: member.node, settings: settings.sort() }];
-  });
-}
+const CHECKSUM_DEADLINE_MS = 24 * 3_600_000;
 
 /** Restarts what waits for it, one node at a time, while repmgrd is paused: standbys first unless a limit goes down. */
-export function planRollingRestart(want: PgClusterInputs, view: ClusterView): Action[] {
-  const pending = pendingRestarts(view);
+export function planRollingRestart(
+  want: PgClusterInputs,
+  view: ClusterView,
+  pending: readonly PendingRestart[],
+): Action[] {
   const primary = livePrimaries(view)[0];
   if (pending.length === 0 || primary === undefined) return [];
-  const waiting = view.filter(isLive).filter(({ member }) => pending.some(({ node }) => node === member.node));
+  const needOf = (m: LiveMember): PendingRestart | undefined => pending.find(({ node }) => node === m.member.node);
+  const waiting = view.filter(isLive).filter((m) => needOf(m) !== undefined);
   const standbys = waiting.filter(({ member }) => member.node !== primary.member.node);
   const rest = waiting.filter(({ member }) => member.node === primary.member.node);
-  const lowered = isLowered(want, primary);
+  const lowered = isLowered(want, primary, needOf(primary)?.settings ?? []);
   const order = lowered ? [...rest, ...standbys] : [...standbys, ...rest];
-  const names = [...new Set(pending.flatMap(({ settings }) => settings))].join(", ");
   const { host } = primary.member;
   return [
     {
       do: "bracket",
       host,
-      why: `${names} wait for a restart of ${order.map(({ member }) => member.node).join(", then ")}`,
+      effect: "restart",
+      why: `rolling restart of ${order.map(({ member }) => member.node).join(", then ")}, because ${reasonOf(pending)}`,
       before: [
         {
           do: "run",
@@ -60,12 +53,23 @@ export function planRollingRestart(want: PgClusterInputs, view: ClusterView): Ac
         },
       ],
       body: order.flatMap((m, index) => [
-        ...restart(want, m, names),
-        ...(m === primary || index === order.length - 1 ? planAttached(want, view, primary) : []),
+        ...restart(want, m, needOf(m)),
+        ...(m.member.node === primary.member.node || index === order.length - 1
+          ? planAttached(want, view, primary)
+          : []),
       ]),
       after: [{ do: "run", host, why: "repmgrd watches again", script: repmgr(want, "service unpause") }],
     },
   ];
+}
+
+function reasonOf(pending: readonly PendingRestart[]): string {
+  const settings = [...new Set(pending.flatMap((need) => need.settings))].sort();
+  const unchecked = pending.filter(({ enablesChecksums }) => enablesChecksums).map(({ node }) => node);
+  return [
+    ...(settings.length === 0 ? [] : [`${settings.join(", ")} ${settings.length > 1 ? "need" : "needs"} a restart`]),
+    ...(unchecked.length === 0 ? [] : [`${unchecked.join(", ")} must be down while its data get checksums`]),
+  ].join(" and ");
 }
 
 /**
@@ -95,15 +99,17 @@ function planAttached(want: PgClusterInputs, view: ClusterView, primary: LiveMem
   });
 }
 
-function restart(want: PgClusterInputs, { member, facts }: LiveMember, names: string): Action[] {
+function restart(want: PgClusterInputs, { member, facts }: LiveMember, need: PendingRestart | undefined): Action[] {
   const role = member.witness ? "witness" : facts.running.inRecovery ? "standby" : "primary";
+  const checksums = need?.enablesChecksums === true;
+  const reasons = [...(need?.settings ?? []), ...(checksums ? ["data checksums"] : [])].join(", ");
   return [
     {
       do: "run",
       host: member.host,
-      why: `restart the ${role} ${member.node}: ${names}`,
-      script: runService(want, "restart"),
-      deadlineMs: START_DEADLINE_MS,
+      why: `restart the ${role} ${member.node}: ${reasons}`,
+      script: checksums ? checksumScript(want) : runService(want, "restart"),
+      deadlineMs: checksums ? CHECKSUM_DEADLINE_MS : START_DEADLINE_MS,
     },
     waitFor(
       { host: member.host, why: `${member.node} is a ${role} again`, deadlineMs: START_DEADLINE_MS },
@@ -117,11 +123,24 @@ function restart(want: PgClusterInputs, { member, facts }: LiveMember, names: st
   ];
 }
 
+/**
+ * Every page is read and written (PostgreSQL documentation, pg_checksums), so it takes as long as copying the data does.
+ * However it ends, the node runs again: pg_checksums marks them as enabled only when all pages have theirs.
+ */
+function checksumScript(want: PgClusterInputs): string {
+  const { postgresqlUnit } = clusterPaths(want.family, want.cluster);
+  return `systemctl stop ${postgresqlUnit}
+failed=
+${asPostgres(want, "pg_checksums", `--enable -D ${sh(want.dataDirectory)}`)} >&2 || failed=1
+${runService(want, "start")}
+[ -z "$failed" ]`;
+}
+
 /** @throws Refused when one limit goes up and another down: there is no order that is right for both */
-function isLowered(want: PgClusterInputs, { facts }: LiveMember): boolean {
+function isLowered(want: PgClusterInputs, { facts }: LiveMember, pending: readonly string[]): boolean {
   const steps = Object.entries(PRIMARY_BOUND).flatMap(([name, fallback]) => {
     const live = facts.running.settings[name];
-    return live?.pendingRestart === true
+    return live !== undefined && pending.includes(name)
       ? [Math.sign(Number(want.settings[name] ?? fallback) - Number(live.setting))]
       : [];
   });

@@ -37,6 +37,8 @@ export function openSession(config: SessionConfig): World {
   return {
     review: (reach) => ctx(reach, false),
     fresh: (reach) => ctx(reach, true),
+    // The engine shows what a provider process prints among the diagnostics of the stack.
+    say: (line) => void process.stdout.write(`${line}\n`),
     apply: (resource, reach, actions) => new Executor(pool, facts, log, connections(reach)).apply(resource, actions),
   };
 }

@@ -115,7 +115,7 @@ function planRun(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] {
   if (have.unit.isReady && !isOld) return [];
   const now = have.unit.isReady ? "runs with what it had before" : `is ${have.unit.active} and does not do its work`;
   const why = `${unit} has to run; it ${have.unit.active === "inactive" ? "is stopped" : now}`;
-  return [{ do: "run", host, why, script: `systemctl restart ${sh(unit)}` }, waitUntilReady(want)];
+  return [{ do: "run", host, effect: "repmgrd", why, script: `systemctl restart ${sh(unit)}` }, waitUntilReady(want)];
 }
 
 function waitUntilReady(want: SystemdUnitInputs): WaitFor {

@@ -74,6 +74,7 @@ export class Cluster extends pulumi.ComponentResource {
         rolePasswords: pulumi.secret(Object.fromEntries(passwords)),
         databases: spec.databases,
         settings: spec.settings,
+        checksums: spec.checksums,
         nodeRoles: pulumi.output(
           Object.fromEntries(nodes.map(({ spec: { name }, resource }) => [name, resource.role])),
         ),

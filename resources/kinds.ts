@@ -28,10 +28,15 @@ abstract class Kind<I extends BaseInputs> extends pulumi.CustomResource {
     super(
       `pulumi-nodejs:dynamic/pg:${kind}`,
       name,
-      { ...args, kind, pending: [], ...toCome, __provider: shim },
+      { ...args, kind, pending: [], ...preview(), ...toCome, __provider: shim },
       options,
     );
   }
+}
+
+/** A provider is not told whether a check belongs to a preview; this is taken out of the inputs again by the check. */
+function preview(): { isPreview?: boolean } {
+  return pulumi.runtime.isDryRun() ? { isPreview: true } : {};
 }
 
 /** Looks at every host of a cluster before anything is written; owns nothing. */

@@ -106,6 +106,7 @@ export function instance(
     repmgrPassword: inventory.secret(spec.repmgrPasswordSecret),
     repmgrConf: confOf(spec, node),
     allowDataLoss: spec.allowDataLoss,
+    wantsChecksums: spec.checksums,
     ...HEALTHY_INSTANCE,
   };
   return new PgInstance(nameOf(spec, node), inputs, { parent, dependsOn });

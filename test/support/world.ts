@@ -67,6 +67,9 @@ export class ScratchWorld implements World, Shell {
     return outcome.finally(() => clearInterval(watch));
   }
 
+  /** What who runs a preview is told. */
+  readonly said: string[] = [];
+  say = (line: string): void => void this.said.push(line);
   review = () => ({ ask: this.asking(false) });
   fresh = () => ({ ask: this.asking(true) });
   apply: World["apply"] = (resource, _reach, actions) =>

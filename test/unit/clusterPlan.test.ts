@@ -1,7 +1,8 @@
-import type { DatabaseFact } from "../../facts/databases";
+import type { DatabaseFact, ExtensionFact } from "../../facts/databases";
 import type { InstanceFacts } from "../../facts/instance";
 import type { RoleFact, RunningFacts } from "../../facts/running";
 import { scramVerifier, verifies } from "../../facts/scram";
+import { equal } from "../../providers/canonical";
 import type { ClusterView } from "../../providers/cluster";
 import { Refused } from "../../providers/kind";
 import { pgClusterKind, type ManagedRole, type PgClusterInputs } from "../../providers/pgCluster";
@@ -17,10 +18,15 @@ const APP: ManagedRole = {
   replication: false,
   connectionLimit: -1,
 };
+const extension = (name: string, version = "1.0", available: string | null = "1.0"): ExtensionFact => ({
+  name,
+  version,
+  available,
+});
 const database = (name: string, over: Partial<DatabaseFact> = {}): DatabaseFact => ({
   name,
   owner: "postgres",
-  extensions: ["plpgsql"],
+  extensions: [extension("plpgsql")],
   ...over,
 });
 const cluster = (run: Partial<RunningFacts>): ClusterView =>
@@ -30,12 +36,13 @@ function content(
   want: Partial<PgClusterInputs>,
   run: Partial<RunningFacts> = {},
   databases: DatabaseFact[] = [],
-): { whys: string[]; sql: string; state: string } {
+): { whys: string[]; sql: string; state: string; roles: unknown; databases: unknown } {
   const inputs = facts.pgClusterInputs(want);
   const have = facts.clusterFacts(cluster(run), databases);
   const actions = plan(inputs, have);
   const sql = actions.map((a) => (a.do === "run" ? (a.stdin ?? "").split("\n").slice(1).join("\n") : "")).join("");
-  return { whys: actions.map(({ why }) => why), sql, state: pgClusterKind.project(inputs, have).inputs.content };
+  const { content: state, roles, databases: found } = pgClusterKind.project(inputs, have).inputs;
+  return { whys: actions.map(({ why }) => why), sql, state, roles, databases: found };
 }
 
 describe("roles", () => {
@@ -81,7 +88,8 @@ describe("roles", () => {
     const roles = [facts.repmgrRole(), ...(have === undefined ? [] : [have])];
     const seen = content({ roles: [{ ...APP, ...over }] }, { roles });
     expect({ whys: seen.whys, sql: seen.sql }).toEqual({ whys, sql });
-    expect(seen.state).toBe(whys.join("; ") || "as wanted");
+    expect(seen.state).toBe("as wanted");
+    expect(equal(seen.roles, [{ ...APP, ...over }])).toBe(whys.length === 0);
   });
 
   test.each<[string, string | null, boolean]>([
@@ -91,8 +99,9 @@ describe("roles", () => {
     ["kept as md5", "md5a94a8fe5ccb19ba61c4c0873d391e987", false],
   ])("a password that is %s", (_, verifier, isRight) => {
     const roles = [facts.role("app", { verifier })];
-    const { whys, sql } = content({ roles: [APP], rolePasswords: { app: "canary-secret" } }, { roles });
+    const { whys, sql, state } = content({ roles: [APP], rolePasswords: { app: "canary-secret" } }, { roles });
     expect(whys).toEqual(isRight ? [] : ["alter role app (its password)"]);
+    expect(state).toBe(whys[0] ?? "as wanted");
     expect(whys.join() + sql).not.toContain("canary");
     const [, sent] = /password '([^']+)'/.exec(sql) ?? [];
     if (!isRight) expect(verifies(sent ?? null, "canary-secret")).toBe(true);
@@ -116,20 +125,33 @@ describe("roles", () => {
 });
 
 describe("databases", () => {
+  const trgm = (version = "1.0", available: string | null = "1.0"): ExtensionFact =>
+    extension("pg_trgm", version, available);
   const app = { name: "app", owner: "app", extensions: ["pg_trgm"] };
   test.each<[string, DatabaseFact[], string[]]>([
     ["missing", [], ["create database app", "create extension pg_trgm in app"]],
-    ["right", [database("app", { owner: "app", extensions: ["pg_trgm", "plpgsql"] })], []],
-    [
-      "of another owner",
-      [database("app", { extensions: ["pg_trgm"] })],
-      ["database app belongs to postgres, not to app"],
-    ],
+    ["right", [database("app", { owner: "app", extensions: [trgm(), extension("plpgsql")] })], []],
+    ["of another owner", [database("app", { extensions: [trgm()] })], ["database app belongs to postgres, not to app"]],
     ["without its extension", [database("app", { owner: "app" })], ["create extension pg_trgm in app"]],
-  ])("%s", (_, databases, whys) => {
+    [
+      "with an extension that no package brings any more",
+      [database("app", { owner: "app", extensions: [trgm("0.9", null)] })],
+      [],
+    ],
+  ])("%s: the review shows it as data", (_, databases, whys) => {
     const seen = content({ databases: [app] }, {}, databases);
     expect(seen.whys).toEqual(whys);
-    expect(seen.state).toBe(whys.join("; ") || "as wanted");
+    expect(seen.state).toBe("as wanted");
+    expect(equal(seen.databases, [app])).toBe(whys.length === 0);
+  });
+
+  test("with an extension older than its package: updated, and told in words", () => {
+    const older = [database("app", { owner: "app", extensions: [trgm("0.9")] })];
+    const seen = content({ databases: [app] }, {}, older);
+    expect(seen.whys).toEqual(["update extension pg_trgm 0.9 to 1.0 in app"]);
+    expect(seen.sql).toBe('alter extension "pg_trgm" update;\n');
+    expect(seen.state).toBe(seen.whys[0]);
+    expect(seen.databases).toEqual([app]);
   });
 
   test("nothing that is there besides is ever dropped", () => {

@@ -17,6 +17,7 @@ describe("settings", () => {
       cluster_name: "main",
       full_page_writes: "on",
       hot_standby: "on",
+      synchronous_standby_names: "",
       listen_addresses: "*",
       log_directory: "/var/log/postgresql/main",
       log_filename: "postgresql-%a.log",

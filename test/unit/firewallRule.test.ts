@@ -1,4 +1,4 @@
-import { firewallProbe, type FirewallFact, parseRichRules, richRule } from "../../facts/firewall";
+import { firewallProbe, type FirewallFact, parseZone, richRule, type SourceRule } from "../../facts/firewall";
 import { firewallRuleKind, type FirewallRuleInputs } from "../../providers/firewallRule";
 import { parsed, recorded, scripts } from "./kindFixture";
 
@@ -15,7 +15,10 @@ const want: FirewallRuleInputs = {
   permanentOnly: [],
 };
 
-const rule = (source: string, port = 5432) => ({ source, port, rule: richRule(source, port) });
+const rule = (source: string, port = 5432): SourceRule => ({ source, port, by: "rich", rule: richRule(source, port) });
+const zone = (settings: Record<string, unknown>): SourceRule[] => parseZone(JSON.stringify({ data: [settings] }));
+const PORT: SourceRule = { source: "anybody (port 5432/tcp)", port: 5432, by: "port", rule: "5432" };
+const SERVICE: SourceRule = { source: "anybody (service postgresql)", port: 5432, by: "service", rule: "postgresql" };
 const have = (runtime: string[], permanent = runtime): FirewallFact => ({
   backend: "firewalld",
   zone: "public",
@@ -23,16 +26,26 @@ const have = (runtime: string[], permanent = runtime): FirewallFact => ({
   permanent: [...permanent.map((s) => rule(s)), rule("10.9.9.9/32", 9999)],
 });
 
+function opened(now: SourceRule, permanent: SourceRule[]): FirewallFact {
+  const closed = have([...want.sources]);
+  return { ...closed, runtime: [...closed.runtime, now], permanent: [...closed.permanent, ...permanent] };
+}
+
 /** Does to the facts what the planned calls would do to the host. */
 function carriedOut(before: FirewallFact, text: string): FirewallFact {
   const after = { ...before, runtime: [...before.runtime], permanent: [...before.permanent] };
-  const isAdd = text.includes("addRichRule");
-  for (const [, scope, spelled] of text.matchAll(/^(permanent|now) '([^']+)'/gm)) {
+  for (const [, scope, verb, method, words = ""] of text.matchAll(/^(permanent|now) (add|remove)(\w+) s+i? (.+)$/gm)) {
     const key = scope === "now" ? "runtime" : "permanent";
-    const [touched] = parseRichRules(JSON.stringify({ data: [[spelled]] }));
+    const [spelled = ""] = [...words.replace('"$zone" ', "").matchAll(/'([^']+)'/g)].map(([, word]) => word ?? "");
+    const [touched] =
+      method === "RichRule"
+        ? zone({ rules_str: { data: [spelled] } })
+        : method === "Port"
+          ? zone({ ports: { data: [[spelled, "tcp"]] } })
+          : zone({ services: { data: [spelled] } });
     if (touched === undefined) throw new Error(`not a source rule: ${spelled}`);
     const others = after[key].filter((r) => r.rule !== spelled);
-    after[key] = isAdd ? [...others, touched] : others;
+    after[key] = verb === "add" ? [...others, touched] : others;
   }
   return after;
 }
@@ -53,6 +66,8 @@ test.each([
   ["a source without a mask was added by hand", have([...want.sources, "10.1.2.3"])],
   ["a rule does not outlive a restart", have([...want.sources], want.sources.slice(2))],
   ["a rule waits for a restart", have(want.sources.slice(2), [...want.sources])],
+  ["the port was opened to anybody", opened(PORT, [PORT])],
+  ["the service was opened to anybody until a restart", opened(SERVICE, [])],
 ])("%s: the drift shows, the plan repairs it, other ports are left alone", (_, before) => {
   const drift = firewallRuleKind.project(want, before).inputs;
   expect([drift.sources, drift.runtimeOnly, drift.permanentOnly]).not.toEqual([want.sources, [], []]);
@@ -66,7 +81,21 @@ test.each([
 
 test("a rule that says more than a source and a port is nobody's to remove", () => {
   const more = 'rule family="ipv4" source address="10.0.0.0/8" port port="5432" protocol="tcp" log prefix="x" accept';
-  expect(parseRichRules(JSON.stringify({ data: [[more]] }))).toEqual([]);
+  expect(zone({ rules_str: { data: [more] } })).toEqual([]);
+});
+
+test("other services, port ranges and other protocols are nobody's to remove", () => {
+  expect(
+    zone({
+      services: { data: ["ssh"] },
+      ports: {
+        data: [
+          ["5430-5440", "tcp"],
+          ["5432", "udp"],
+        ],
+      },
+    }),
+  ).toEqual([]);
 });
 
 test("delete closes exactly what the inventory opened", () => {

@@ -99,12 +99,16 @@ describe("a real instance", () => {
   });
 });
 
+const PLPGSQL = { name: "plpgsql", version: "1.0", available: "1.0" };
+const HSTORE = { name: "hstore", version: "1.4", available: "1.8" };
+const REPMGR = { name: "repmgr", version: "5.5", available: "5.5" };
+
 test("real databases, one with every quote in its name", () => {
   expect(parsed(databasesProbe("psql"), recorded("databases"))).toEqual([
-    { name: "app", owner: "app", extensions: ["plpgsql"] },
-    { name: `it's "a" \\ db`, owner: "postgres", extensions: ["plpgsql"] },
-    { name: "postgres", owner: "postgres", extensions: ["plpgsql"] },
-    { name: "repmgr", owner: "repmgr", extensions: ["plpgsql", "repmgr"] },
+    { name: "app", owner: "app", extensions: [HSTORE, PLPGSQL] },
+    { name: `it's "a" \\ db`, owner: "postgres", extensions: [PLPGSQL] },
+    { name: "postgres", owner: "postgres", extensions: [PLPGSQL] },
+    { name: "repmgr", owner: "repmgr", extensions: [PLPGSQL, REPMGR] },
   ]);
   expect(() => databasesProbe("psql").parse({ code: 1, stdout: "", stderr: "could not connect\n" })).toThrow(
     "could not connect",

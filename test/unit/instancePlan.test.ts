@@ -2,6 +2,7 @@ import type { InstanceFacts } from "../../facts/instance";
 import type { ProbeAnswer } from "../../facts/probe";
 import { Refused } from "../../providers/kind";
 import { pgInstanceKind, type PgInstanceFacts, type PgInstanceInputs } from "../../providers/pgInstance";
+import { pgpass } from "../../providers/pgInstancePlan";
 import * as facts from "../support/facts";
 
 const { plan } = pgInstanceKind;
@@ -89,7 +90,7 @@ describe("where the data comes from", () => {
     [
       "a node without data",
       bare(1, [absent, facts.primary(), facts.standby(3, 2)], { have: { ...NOTHING, primaryHba: old } }),
-      [PASS, `pg2: ${OPEN}`, "pg2: load the configuration without a restart", letIn("n2", "n1")],
+      [PASS, `pg2: ${OPEN}`, "pg2: load the configuration without a restart: pg_hba.conf", letIn("n2", "n1")],
     ],
     [
       "a former primary that has to come back",
@@ -97,7 +98,7 @@ describe("where the data comes from", () => {
         nodes: [facts.formerPrimary(), facts.primary({}, { timeline: 2 }), facts.standby(3, 2)],
         have: { primaryHba: old },
       },
-      [`pg2: ${OPEN}`, "pg2: load the configuration without a restart"],
+      [`pg2: ${OPEN}`, "pg2: load the configuration without a restart: pg_hba.conf"],
     ],
   ])("a primary whose own turn comes later is told to let it in first: %s", (_, c, expected) => {
     const whys = planOf(c).map(({ host, why }) => (host === "pg1" ? why : `${host}: ${why}`));
@@ -196,8 +197,8 @@ describe("what differs is put right and loaded", () => {
     postgresConf: facts.file(`include_dir = 'conf.d'\n${text}`, { modifiedAt }),
   });
   const right = "cluster_name = 'main'\nport = 5432\nwork_mem = '4MB'\n";
-  const auto = facts.setting("8MB", { sourceFile: `${DATA}/postgresql.auto.conf` });
-  const LOAD = "load the configuration without a restart";
+  const auto = { setting: "8MB", sourceFile: `${DATA}/postgresql.auto.conf` };
+  const load = (about: string): string => `load the configuration without a restart: ${about}`;
 
   test.each<[string, Partial<PgInstanceFacts>, InstanceFacts, string[]]>([
     ["the same settings in other words", conf(right), facts.primary(), []],
@@ -205,7 +206,7 @@ describe("what differs is put right and loaded", () => {
       "a setting changed by hand",
       conf(right.replace("4MB", "64MB")),
       facts.primary(),
-      ["settings: work_mem: 64MB => 4MB", LOAD],
+      ["settings: work_mem: 64MB => 4MB", load("work_mem")],
     ],
     [
       "a setting changed by hand on an instance that is down",
@@ -217,32 +218,37 @@ describe("what differs is put right and loaded", () => {
       "a setting added and one taken away",
       conf("cluster_name = 'main'\nport = 5432\nfsync = off\n"),
       facts.primary(),
-      ["settings: fsync: off => (not managed), work_mem: (not set) => 4MB", LOAD],
+      ["settings: fsync: off => (not managed), work_mem: (not set) => 4MB", load("fsync, work_mem")],
     ],
     [
       "conf.d no longer included",
       { postgresConf: facts.file(right) },
       facts.primary(),
-      ["settings: conf.d is included again", LOAD],
+      ["settings: conf.d is included again", load("conf.d")],
     ],
     [
       "conf.d included after the managed settings, so that it wins",
       { postgresConf: facts.file(`${right}include_dir = 'conf.d'\n`) },
       facts.primary(),
-      ["settings: conf.d is included again", LOAD],
+      ["settings: conf.d is included again", load("conf.d")],
     ],
     [
       "the place for a person's own settings is gone: the server would not start without it",
       {},
       facts.primary({ hasConfD: false }),
-      ["a person's own settings have a place of their own", LOAD],
+      ["a person's own settings have a place of their own", load("conf.d")],
     ],
-    ["postgresql.conf written after the last load", conf(right, 2_001), facts.primary(), [LOAD]],
+    [
+      "postgresql.conf written after the last load",
+      conf(right, 2_001),
+      facts.primary(),
+      [load("files changed since they were last loaded")],
+    ],
     [
       "hba rules in another order",
       { hbaConf: facts.file([...inputs.hba].reverse().join("\n")) },
       facts.primary(),
-      ["who may connect: 2 rules from the topology and the inventory", LOAD],
+      ["who may connect: 2 rules from the topology and the inventory", load("pg_hba.conf")],
     ],
     [
       "hba rules with other white space and comments",
@@ -253,8 +259,8 @@ describe("what differs is put right and loaded", () => {
     [
       "a setting overridden by ALTER SYSTEM",
       {},
-      facts.primary({}, { settings: { work_mem: auto, primary_conninfo: auto } }),
-      ["ALTER SYSTEM overrides work_mem", LOAD],
+      facts.primary({}, { fileSettings: { work_mem: auto, primary_conninfo: auto } }),
+      ["ALTER SYSTEM overrides work_mem", load("work_mem")],
     ],
     [
       "PGDATA that others may read",
@@ -301,7 +307,7 @@ describe("what a review shows", () => {
       const inputs = facts.instanceInputs(id);
       const seen = pgInstanceKind.project(inputs, facts.instanceFacts(inputs, facts.healthy()));
       expect(seen.inputs).toEqual(inputs);
-      expect(seen.outputs).toEqual({ systemIdentifier: facts.SYSTEM_IDENTIFIER, checksums: true });
+      expect(seen.outputs).toEqual({ systemIdentifier: facts.SYSTEM_IDENTIFIER });
     }
   });
 
@@ -315,10 +321,7 @@ describe("what a review shows", () => {
     [
       "a setting changed by ALTER SYSTEM",
       {},
-      facts.primary(
-        {},
-        { settings: { work_mem: facts.setting("8MB", { sourceFile: `${DATA}/postgresql.auto.conf` }) } },
-      ),
+      facts.primary({}, { fileSettings: { work_mem: { setting: "8MB", sourceFile: `${DATA}/postgresql.auto.conf` } } }),
       { settings: { cluster_name: "main", port: "5432", work_mem: "8MB (by ALTER SYSTEM)" } },
     ],
     [
@@ -327,11 +330,18 @@ describe("what a review shows", () => {
       absent,
       { data: "absent", dataOwnership: "", settings: {}, hba: [] },
     ],
+    ["a password file with another password", { passFile: facts.file("") }, facts.primary(), { passFile: "differs" }],
     [
       "a password file that others may read",
-      { passFile: facts.file("", { mode: "0644" }) },
+      { passFile: facts.file(pgpass(facts.instanceInputs(1)), { mode: "0644" }) },
       facts.primary(),
-      { passFile: "differs" },
+      { passFile: "belongs to postgres:postgres with mode 0644" },
+    ],
+    [
+      "data without checksums",
+      {},
+      facts.primary({ control: facts.control({ checksums: false }) }),
+      { checksums: "off" },
     ],
     ["no password file", { passFile: undefined }, facts.primary(), { passFile: "absent" }],
     [

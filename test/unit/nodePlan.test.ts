@@ -603,7 +603,7 @@ describe("a node leaves", () => {
         self: 1,
         nodes: [
           facts.formerPrimary(1),
-          facts.primary({ repmgr: { nodes: failedOver } }, { timeline: 2 }),
+          facts.primary({ repmgr: { nodes: failedOver } }, { timeline: 2, slots: [] }),
           facts.standby(3, 2),
         ],
       },

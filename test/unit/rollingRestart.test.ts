@@ -1,7 +1,9 @@
 import type { Bracket } from "../../actions/action";
 import type { LiveSetting } from "../../facts/running";
 import { Refused } from "../../providers/kind";
-import { pendingRestarts, planRollingRestart } from "../../providers/rollingRestart";
+import { pendingRestarts } from "../../providers/restartNeeds";
+import { planRollingRestart } from "../../providers/rollingRestart";
+import type { PgClusterInputs } from "../../providers/pgCluster";
 import * as facts from "../support/facts";
 
 const waits = (settings: Record<string, string>): { settings: Record<string, LiveSetting> } => ({
@@ -17,8 +19,12 @@ const waits = (settings: Record<string, string>): { settings: Record<string, Liv
 const waiting = (have: Record<string, string>): ReturnType<typeof facts.view> =>
   facts.view([facts.primary({}, waits(have)), facts.standby(2, 1, waits(have)), facts.standby(3, 1, waits(have))]);
 
+function planned(want: PgClusterInputs, seen: ReturnType<typeof facts.view>): Bracket[] {
+  return planRollingRestart(want, seen, pendingRestarts(want, seen)) as Bracket[];
+}
+
 function restarts(seen: ReturnType<typeof facts.view>, settings: Record<string, string>): string[] {
-  const [bracket] = planRollingRestart(facts.pgClusterInputs({ settings }), seen) as Bracket[];
+  const [bracket] = planned(facts.pgClusterInputs({ settings }), seen);
   return (bracket?.body ?? []).filter(({ do: what }) => what === "run").map(({ why }) => why);
 }
 
@@ -74,15 +80,15 @@ describe("the order", () => {
 });
 
 test("repmgrd is paused before and watches again after, whatever happens between", () => {
-  const [bracket] = planRollingRestart(facts.pgClusterInputs(), waiting({ shared_buffers: "1MB" })) as Bracket[];
+  const [bracket] = planned(facts.pgClusterInputs(), waiting({ shared_buffers: "1MB" }));
   expect(bracket?.do).toBe("bracket");
   expect(facts.shell(bracket?.before ?? [])).toContain("service pause");
   expect(facts.shell(bracket?.after ?? [])).toContain("service unpause");
-  expect(bracket?.why).toBe("shared_buffers wait for a restart of n2, then n3, then n1");
+  expect(bracket?.why).toBe("rolling restart of n2, then n3, then n1, because shared_buffers needs a restart");
 });
 
 test("each node is back in its role before the next one goes", async () => {
-  const [bracket] = planRollingRestart(facts.pgClusterInputs(), waiting({ shared_buffers: "1MB" })) as Bracket[];
+  const [bracket] = planned(facts.pgClusterInputs(), waiting({ shared_buffers: "1MB" }));
   const [, wait, , , , primaryWait] = bracket?.body ?? [];
   if (wait?.do !== "waitFor" || primaryWait?.do !== "waitFor") throw new Error("no wait between two restarts");
   const look = (instance: ReturnType<typeof facts.primary>, at = wait): Promise<string | undefined> =>
@@ -95,12 +101,14 @@ test("each node is back in its role before the next one goes", async () => {
 });
 
 test("nothing waits, nothing happens; without a primary nothing is restarted", () => {
-  expect(planRollingRestart(facts.pgClusterInputs(), facts.healthy())).toEqual([]);
+  expect(planned(facts.pgClusterInputs(), facts.healthy())).toEqual([]);
   const pending = waits({ shared_buffers: "1MB" });
+  expect(planned(facts.pgClusterInputs(), facts.view([facts.formerPrimary(), facts.standby(2, 1, pending)]))).toEqual(
+    [],
+  );
   expect(
-    planRollingRestart(facts.pgClusterInputs(), facts.view([facts.formerPrimary(), facts.standby(2, 1, pending)])),
-  ).toEqual([]);
-  expect(
-    pendingRestarts(waiting({ b: "1", a: "1" })).map(({ node, settings }) => `${node}: ${settings.join()}`),
+    pendingRestarts(facts.pgClusterInputs(), waiting({ b: "1", a: "1" })).map(
+      ({ node, settings }) => `${node}: ${settings.join()}`,
+    ),
   ).toEqual(["n1: a,b", "n2: a,b", "n3: a,b"]);
 });

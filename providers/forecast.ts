@@ -1,0 +1,85 @@
+import type { Action, Effect } from "../actions/action";
+
+/** What up would do to one resource of a cluster, or why it would not. */
+export interface Foreseen {
+  readonly kind: string;
+  /** "" for what exists once a cluster. */
+  readonly host: string;
+  readonly actions: readonly Action[];
+  /** Why nothing may be done. */
+  readonly refusal?: string;
+}
+
+/** What weighs most comes first. */
+const BY_WEIGHT: readonly Effect[] = [
+  "restart",
+  "stop",
+  "rejoin",
+  "initdb",
+  "clone",
+  "start",
+  "follow",
+  "reload",
+  "repmgrd",
+];
+const MOST_QUIET = 6;
+
+/** Collects what the resources of a preview foresee, until their cluster sums it up. */
+export class Forecast {
+  private readonly clusters = new Map<string, Foreseen[]>();
+
+  add(cluster: string, foreseen: Foreseen): void {
+    this.clusters.set(cluster, [...(this.clusters.get(cluster) ?? []), foreseen]);
+  }
+
+  /** What has been foreseen for a cluster, a line each, and forgets it. @param now who is primary */
+  sumUp(cluster: string, now: string): string[] {
+    const foreseen = this.clusters.get(cluster) ?? [];
+    this.clusters.delete(cluster);
+    return consequences(foreseen, now).map((line) => `cluster ${cluster}: ${line}`);
+  }
+}
+
+/** Consequences for who uses the cluster first, by weight; then, in short, what nobody notices. */
+export function consequences(foreseen: readonly Foreseen[], now: string): string[] {
+  const actions = foreseen.flatMap((f) => f.actions).filter((action) => action.do !== "waitFor");
+  const loud = BY_WEIGHT.flatMap((effect) => grouped(actions.filter((action) => action.effect === effect)));
+  const quiet = grouped(actions.filter(({ effect }) => effect === undefined));
+  const lines = [...refusals(foreseen), ...loud, ...(quiet.length === 0 ? [] : [inShort(quiet)])];
+  return lines.length === 0 ? [`nothing to do; ${now}`] : lines;
+}
+
+/** What is refused only because data are still to come in the same up is no refusal. */
+function refusals(foreseen: readonly Foreseen[]): string[] {
+  const withEffect = (effect: Effect): Foreseen[] =>
+    foreseen.filter(({ actions }) => actions.some((action) => action.effect === effect));
+  const [first] = withEffect("initdb").filter(({ kind }) => kind === "PgInstance");
+  const refused = foreseen.filter(({ refusal }) => refusal !== undefined);
+  const isNew = first !== undefined && refused.some(({ kind, host }) => kind === "PgCluster" && host === "");
+  if (isNew) {
+    const others = refused.filter(({ kind }) => kind === "PgInstance").map(({ host }) => host);
+    const rest = others.length === 0 ? "" : `, from which ${others.join(", ")} will be cloned`;
+    return [`it is new and begins on ${first.host}${rest}`];
+  }
+  const gettingData = [...withEffect("clone"), ...withEffect("initdb")].map(({ host }) => host);
+  return [
+    ...new Set(
+      refused
+        .filter(({ kind, host }) => kind !== "RepmgrNode" || !gettingData.includes(host))
+        .map(({ refusal }) => `refused: ${refusal ?? ""}`),
+    ),
+  ];
+}
+
+/** The same on several hosts is one line. */
+function grouped(actions: readonly Action[]): string[] {
+  const hosts = new Map<string, Set<string>>();
+  for (const { host, why } of actions) hosts.set(why, (hosts.get(why) ?? new Set()).add(host));
+  return [...hosts].map(([why, on]) => `${[...on].sort().join(", ")}: ${why}`);
+}
+
+function inShort(quiet: readonly string[]): string {
+  const more = quiet.length - MOST_QUIET;
+  const shown = quiet.slice(0, MOST_QUIET).join("; ");
+  return `nobody notices: ${shown}${more > 0 ? `; and ${more} more` : ""}`;
+}

@@ -1,0 +1,65 @@
+import type { RunningFacts } from "../facts/running";
+import { sameValue } from "../facts/settingValue";
+import { type ClusterInputs, type ClusterView, isLive, type LiveMember } from "./cluster";
+
+/** What decides which settings are ours. */
+export interface SettingsOwner extends Pick<ClusterInputs, "dataDirectory"> {
+  readonly settings: Readonly<Record<string, string>>;
+  /** Data checksums are wanted; false: whatever is there is left alone. */
+  readonly checksums: boolean;
+}
+
+export interface PendingRestart {
+  readonly node: string;
+  readonly settings: readonly string[];
+  /** pg_checksums has to run while the node is down. */
+  readonly enablesChecksums: boolean;
+}
+
+/** Per running node the settings that wait for a restart now, and are ours to restart it for. */
+export function pendingRestarts(want: SettingsOwner, view: ClusterView): PendingRestart[] {
+  return collect(want, view, ({ facts }) => waiting(want, facts.running));
+}
+
+/** The same once the files are as wanted, which a review knows before anything is written. */
+export function foreseenRestarts(want: SettingsOwner, view: ClusterView): PendingRestart[] {
+  return collect(want, view, ({ facts }) => [
+    ...new Set([...waiting(want, facts.running), ...toCome(want, facts.running)]),
+  ]);
+}
+
+function collect(want: SettingsOwner, view: ClusterView, needs: (m: LiveMember) => string[]): PendingRestart[] {
+  return view.filter(isLive).flatMap((m) => {
+    const settings = needs(m).sort();
+    const enablesChecksums = want.checksums && m.facts.control?.checksums === false;
+    return settings.length === 0 && !enablesChecksums ? [] : [{ node: m.member.node, settings, enablesChecksums }];
+  });
+}
+
+/** One whose file was edited needs none: the file is put right before. One that a person set in conf.d is not ours. */
+function waiting(want: SettingsOwner, running: RunningFacts): string[] {
+  return Object.entries(running.settings)
+    .filter(([, live]) => live.pendingRestart)
+    .filter(([name, live]) => {
+      const wanted = want.settings[name];
+      if (wanted !== undefined) return !sameValue(wanted, live.setting);
+      const source = running.fileSettings[name]?.sourceFile ?? live.sourceFile;
+      return source === null || source === ourFile(want);
+    })
+    .map(([name]) => name);
+}
+
+function toCome(want: SettingsOwner, running: RunningFacts): string[] {
+  return Object.entries(running.settings)
+    .filter(([, live]) => live.context === "postmaster")
+    .filter(([name, live]) => {
+      const [wanted, file] = [want.settings[name], running.fileSettings[name]];
+      if (wanted === undefined) return file?.sourceFile === ourFile(want);
+      return file?.setting !== wanted && !sameValue(wanted, live.setting);
+    })
+    .map(([name]) => name);
+}
+
+function ourFile({ dataDirectory }: SettingsOwner): string {
+  return `${dataDirectory}/postgresql.conf`;
+}

@@ -1,0 +1,87 @@
+import type { Action, Effect } from "../../actions/action";
+import { consequences, type Foreseen } from "../../providers/forecast";
+import { pgClusterKind } from "../../providers/pgCluster";
+import * as facts from "../support/facts";
+
+const act = (host: string, why: string, effect?: Effect): Action => ({ do: "run", host, why, script: ":", effect });
+const of = (kind: string, host: string, actions: Action[], refusal?: string): Foreseen => ({
+  kind,
+  host,
+  actions,
+  refusal,
+});
+const NOW = "n1 is primary on timeline 1";
+
+describe("what a preview says of a cluster", () => {
+  test.each<[string, Foreseen[], string[]]>([
+    ["nothing", [of("PgInstance", "pg1", []), of("PgCluster", "", [])], [`nothing to do; ${NOW}`]],
+    [
+      "the same on three hosts is one line, and what weighs most comes first",
+      [
+        ...["pg1", "pg2", "pg3"].map((host) =>
+          of("PgInstance", host, [act(host, "settings: work_mem"), act(host, "load: work_mem", "reload")]),
+        ),
+        of("PgCluster", "", [act("pg1", "rolling restart of n2, then n1, because x needs a restart", "restart")]),
+      ],
+      [
+        "pg1: rolling restart of n2, then n1, because x needs a restart",
+        "pg1, pg2, pg3: load: work_mem",
+        "nobody notices: pg1, pg2, pg3: settings: work_mem",
+      ],
+    ],
+    [
+      "a refusal, once",
+      [of("RepmgrNode", "pg1", [], "two take writes"), of("PgCluster", "", [], "two take writes")],
+      ["refused: two take writes"],
+    ],
+    [
+      "a cluster that begins: who waits for its data is not refused",
+      [
+        of("PgInstance", "pg1", [act("pg1", "initdb", "initdb")]),
+        of("RepmgrNode", "pg1", [], "no data"),
+        of("PgInstance", "pg2", [], "nothing to be cloned from"),
+        of("RepmgrNode", "pg2", [], "no data"),
+        of("PgCluster", "", [], "no node takes writes"),
+      ],
+      ["it is new and begins on pg1, from which pg2 will be cloned", "pg1: initdb"],
+    ],
+    [
+      "a node that is added",
+      [
+        of("PgInstance", "pg4", [act("pg4", "clone n4 from n1", "clone")]),
+        of("RepmgrNode", "pg4", [], "no data"),
+        of("PgCluster", "", []),
+      ],
+      ["pg4: clone n4 from n1"],
+    ],
+    [
+      "a witness that is added beside a refusal: the refusal stays",
+      [of("PgInstance", "pg4", [act("pg4", "initdb", "initdb")]), of("RepmgrNode", "pg2", [], "it diverged")],
+      ["refused: it diverged", "pg4: initdb"],
+    ],
+    [
+      "much that nobody notices is told in short",
+      [
+        of(
+          "PgCluster",
+          "",
+          ["a", "b", "c", "d", "e", "f", "g", "h"].map((why) => act("pg1", why)),
+        ),
+      ],
+      ["nobody notices: pg1: a; pg1: b; pg1: c; pg1: d; pg1: e; pg1: f; and 2 more"],
+    ],
+  ])("%s", (_, foreseen, lines) => expect(consequences(foreseen, NOW)).toEqual(lines));
+});
+
+test("a limit that the inventory raises is a rolling restart before anything is written", () => {
+  const live = { settings: { max_connections: facts.setting("100", { context: "postmaster" }) } };
+  const seen = facts.view([facts.primary({}, live), facts.standby(2, 1, live), facts.standby(3, 1, live)]);
+  const want = facts.pgClusterInputs({ settings: { max_connections: "200" } });
+  const [restart, ...others] = pgClusterKind.foresee?.(want, facts.clusterFacts(seen)) ?? [];
+  expect(others).toEqual([]);
+  expect(restart).toMatchObject({
+    effect: "restart",
+    why: "rolling restart of n2, then n3, then n1, because max_connections needs a restart",
+  });
+  expect(pgClusterKind.plan(want, facts.clusterFacts(seen))).toEqual([]);
+});

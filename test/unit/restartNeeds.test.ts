@@ -1,0 +1,108 @@
+import { parseInstance } from "../../facts/instance";
+import type { LiveSetting, RunningFacts } from "../../facts/running";
+import { foreseenRestarts, pendingRestarts, type SettingsOwner } from "../../providers/restartNeeds";
+import * as facts from "../support/facts";
+import { recorded } from "./kindFixture";
+
+const OURS = "/var/lib/postgresql/17/main/postgresql.conf";
+const MINE = "/var/lib/postgresql/17/main/conf.d/mine.conf";
+
+function owner(settings: Record<string, string>, checksums = true): SettingsOwner {
+  return { dataDirectory: "/var/lib/postgresql/17/main", settings, checksums };
+}
+
+interface Case {
+  /** max_connections of a running standby. */
+  readonly live: Partial<LiveSetting>;
+  readonly file?: { setting: string; sourceFile: string };
+  readonly want?: string;
+}
+
+function needs({ live, file, want }: Case): { now: string[]; then: string[] } {
+  const run: Partial<RunningFacts> = {
+    settings: { max_connections: facts.setting("100", { context: "postmaster", ...live }) },
+    fileSettings: file === undefined ? {} : { max_connections: file },
+  };
+  const seen = facts.view([facts.primary(), facts.standby(2, 1, run), facts.standby(3)]);
+  const wanted = owner(want === undefined ? {} : { max_connections: want });
+  const names = (of: typeof pendingRestarts): string[] =>
+    of(wanted, seen).flatMap(({ node, settings }) => settings.map((name) => `${node} ${name}`));
+  return { now: names(pendingRestarts), then: names(foreseenRestarts) };
+}
+
+const NEEDED = ["n2 max_connections"];
+
+describe("a restart", () => {
+  test.each<[string, Case, string[], string[]]>([
+    ["as wanted", { live: {}, file: { setting: "100", sourceFile: OURS }, want: "100" }, [], []],
+    [
+      "loaded and waiting",
+      { live: { pendingRestart: true }, file: { setting: "200", sourceFile: OURS }, want: "200" },
+      NEEDED,
+      NEEDED,
+    ],
+    ["new in the inventory", { live: {}, file: { setting: "100", sourceFile: OURS }, want: "200" }, [], NEEDED],
+    [
+      "in other words",
+      { live: { setting: "1GB" }, file: { setting: "1GB", sourceFile: OURS }, want: "1024MB" },
+      [],
+      [],
+    ],
+    [
+      "edited by hand and loaded: the file is put right, nothing waits any more",
+      { live: { pendingRestart: true }, file: { setting: "200", sourceFile: OURS }, want: "100" },
+      [],
+      [],
+    ],
+    [
+      "ALTER SYSTEM, loaded: reset, nothing waits any more",
+      { live: { pendingRestart: true }, file: { setting: "200", sourceFile: "/d/postgresql.auto.conf" }, want: "100" },
+      [],
+      [],
+    ],
+    ["taken out of the inventory", { live: {}, file: { setting: "100", sourceFile: OURS } }, [], NEEDED],
+    ["taken out and loaded", { live: { pendingRestart: true } }, NEEDED, NEEDED],
+    [
+      "a person's own in conf.d: theirs to restart for",
+      { live: { pendingRestart: true }, file: { setting: "900", sourceFile: MINE } },
+      [],
+      [],
+    ],
+    ["a person's own that was removed", { live: { pendingRestart: true, sourceFile: MINE } }, [], []],
+    [
+      "one that a reload changes",
+      { live: { context: "sighup" }, file: { setting: "100", sourceFile: OURS }, want: "200" },
+      [],
+      [],
+    ],
+    [
+      "without a unit, with what the file says: nothing is foreseen at every review",
+      { live: { setting: "128MB" }, file: { setting: "16384", sourceFile: OURS }, want: "16384" },
+      [],
+      [],
+    ],
+  ])("%s", (_, c, now, then) => expect(needs(c)).toEqual({ now, then }));
+
+  test("for checksums, where the inventory wants them", () => {
+    const control = facts.control({ checksums: false });
+    const seen = facts.view([facts.primary(), facts.standby(2, 1, {}, { control }), facts.standby(3)]);
+    expect(pendingRestarts(owner({}), seen)).toEqual([{ node: "n2", settings: [], enablesChecksums: true }]);
+    expect(pendingRestarts(owner({}, false), seen)).toEqual([]);
+  });
+});
+
+test("a real primary with ALTER SYSTEM, an edited file and a person's own setting, loaded: none of it is ours to restart for", () => {
+  const real = parseInstance(recorded("instance-altered"));
+  expect(real.running?.settings.max_connections).toMatchObject({ setting: "100", pendingRestart: true });
+  expect(real.running?.settings.max_files_per_process).toMatchObject({ pendingRestart: true });
+  expect(real.running?.fileSettings.work_mem).toEqual({
+    setting: "9MB",
+    sourceFile: OURS.replace(".conf", ".auto.conf"),
+  });
+  // What is altered without a reload counts as well.
+  expect(real.running?.fileSettings.archive_timeout?.setting).toBe("60");
+  expect(real.running?.fileSettings.log_min_duration_statement).toEqual({ setting: "7s", sourceFile: OURS });
+  const want = owner({ max_connections: "100" });
+  expect(pendingRestarts(want, facts.view([real]))).toEqual([]);
+  expect(pendingRestarts(owner({ max_connections: "150" }), facts.view([real]))).toHaveLength(1);
+});
