@@ -3,7 +3,7 @@ import { fileProbe, type FileFact } from "../facts/file";
 import { packagesProbe, type PackagesFact } from "../facts/packages";
 import { CREATE_CLUSTER_FILE, foundRepository, repositoryFiles } from "../facts/aptFiles";
 import type { BaseInputs, Kind } from "./kind";
-import { planPackages, planPackagesDelete } from "./pgPackagesPlan";
+import { behind, planPackages, planPackagesDelete } from "./pgPackagesPlan";
 
 export interface PgPackagesInputs extends BaseInputs {
   readonly host: string;
@@ -13,12 +13,20 @@ export interface PgPackagesInputs extends BaseInputs {
   /** None: the packages come from what the host has already. */
   readonly repository?: RepositorySpec;
   readonly packages: readonly string[];
+  /** The other hosts of the clusters that use them: a standby must not run another minor version than its primary for long. */
+  readonly siblings: readonly string[];
+  /** What a host shows whose packages are as new as those of its siblings; the program always writes AS_THE_OTHERS. */
+  readonly versions: string;
   /** The distribution makes a cluster "main" of its own with every new version; the program always writes false. */
   readonly createMainCluster: boolean;
 }
 
+export const AS_THE_OTHERS = "as on the other nodes";
+
 export interface PgPackagesFacts {
   readonly packages: PackagesFact;
+  /** By host. */
+  readonly siblings: Readonly<Record<string, PackagesFact>>;
   readonly key: FileFact | undefined;
   readonly source: FileFact | undefined;
   readonly createCluster: FileFact | undefined;
@@ -26,13 +34,13 @@ export interface PgPackagesFacts {
 
 export interface PgPackagesOutputs {
   /** By package name. */
-  readonly versions: Readonly<Record<string, string>>;
+  readonly installed: Readonly<Record<string, string>>;
 }
 
 /** PostgreSQL and repmgr of one major version on one host, and where they come from. */
 export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesOutputs> = {
   name: "PgPackages",
-  managed: ["host", "version", "repository", "packages", "createMainCluster"],
+  managed: ["host", "version", "repository", "packages", "siblings", "versions", "createMainCluster"],
   identity: ["host", "version"],
   id: ({ host, version }) => `${host}/postgresql-${version}`,
 
@@ -46,7 +54,7 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
     return problems;
   },
 
-  async observe(ctx, { host, packages, repository }) {
+  async observe(ctx, { host, packages, siblings, repository }) {
     const files = repository && repositoryFiles(repository);
     const [found, createCluster, key, source] = await Promise.all([
       ctx.ask(host, packagesProbe(packages)),
@@ -54,7 +62,10 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
       files && ctx.ask(host, fileProbe(files.key.path)),
       files && ctx.ask(host, fileProbe(files.source.path)),
     ]);
-    return { packages: found, createCluster, key, source };
+    const others = await Promise.all(
+      siblings.map(async (h) => [h, await ctx.ask(h, packagesProbe(packages))] as const),
+    );
+    return { packages: found, siblings: Object.fromEntries(others), createCluster, key, source };
   },
 
   isAbsent: ({ packages, key, source, createCluster }) =>
@@ -72,9 +83,13 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
         ...others,
         ...(repository === undefined ? {} : { repository }),
         packages: installed.map(({ name }) => name),
+        versions:
+          behind(have)
+            .map(({ name, have: version, newest, on }) => `${name} ${version}, ${on} has ${newest}`)
+            .join("; ") || AS_THE_OTHERS,
         createMainCluster: have.createCluster?.content !== CREATE_CLUSTER_FILE.content,
       },
-      outputs: { versions: Object.fromEntries(installed.map(({ name, version }) => [name, version])) },
+      outputs: { installed: Object.fromEntries(installed.map(({ name, version }) => [name, version])) },
     };
   },
 

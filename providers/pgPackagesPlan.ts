@@ -1,5 +1,6 @@
 import type { Action, Run } from "../actions/action";
 import type { FileFact } from "../facts/file";
+import { compareDebianVersions } from "../facts/debianVersion";
 import { sh, shJoin } from "../ssh/quote";
 import { type AptFile, CREATE_CLUSTER_FILE, repositoryFiles } from "../facts/aptFiles";
 import type { PgPackagesFacts, PgPackagesInputs } from "./pgPackages";
@@ -9,7 +10,44 @@ const LOCK_SECONDS = 120;
 
 /** The files come first: with them in place the distribution's own cluster never appears. An installed version is kept. */
 export function planPackages(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
-  return [...planFiles(want, have), ...planRepair(want, have), ...planInstall(want, have)];
+  return [...planFiles(want, have), ...planRepair(want, have), ...planInstall(want, have), ...planCatchUp(want, have)];
+}
+
+/** The installed packages of which a sibling has a newer version: the newest, and who has it. */
+export function behind({
+  packages,
+  siblings,
+}: PgPackagesFacts): { name: string; have: string; newest: string; on: string }[] {
+  return packages.packages
+    .filter(({ state }) => state === "installed")
+    .flatMap(({ name, version: have }) => {
+      const [newest] = Object.entries(siblings)
+        .flatMap(([on, fact]) =>
+          fact.packages.filter((p) => p.name === name && p.state === "installed").map((p) => ({ on, ...p })),
+        )
+        .sort((a, b) => compareDebianVersions(b.version, a.version));
+      if (newest === undefined || compareDebianVersions(newest.version, have) <= 0) return [];
+      return [{ name, have, newest: newest.version, on: newest.on }];
+    });
+}
+
+/** Never down: whoever is ahead stays so. A running server goes on with what it was started with. */
+function planCatchUp(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
+  const late = behind(have);
+  if (late.length === 0) return [];
+  const exact = shJoin(late.map(({ name, newest }) => `${name}=${newest}`));
+  const [first] = late.map(({ on }) => on);
+  const what = late.map(({ name, have: old, newest }) => `${name} from ${old} to ${newest}`).join(", ");
+  return [
+    {
+      do: "run",
+      host: want.host,
+      why: `upgrade ${what}, as ${first} has it; a running server takes it up at its next restart`,
+      script: `${APT_SHELL}
+apt --no-install-recommends install ${exact} || { apt update; apt --no-install-recommends install ${exact}; }`,
+      deadlineMs: INSTALL_DEADLINE_MS,
+    },
+  ];
 }
 
 /** Our files go. The packages stay: other clusters or programs on the host may use them, and they hold no state of ours. */

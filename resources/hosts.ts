@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { ClusterSpec, HostSpec } from "../config/types";
 import { familyLayout } from "../families";
+import { AS_THE_OTHERS } from "../providers/pgPackages";
 import type { HostConnection } from "../ssh/types";
 import type { StackInventory } from "./inventory";
 import { PgPackages, Preflight } from "./kinds";
@@ -62,11 +63,15 @@ function packagesOn(
   preflights: ReadonlyMap<string, pulumi.Resource>,
 ): PgPackages {
   const [first] = clusters as [ClusterSpec];
+  const all = clusters.flatMap(({ nodes }) => nodes.map((node) => node.host));
+  const siblings = [...new Set(all)].filter((other) => other !== host).sort();
   return new PgPackages(
     `${host}-postgresql-${first.version}`,
     {
-      reach: reachOf(inventory, [host]),
+      reach: reachOf(inventory, [host, ...siblings]),
       host,
+      siblings,
+      versions: AS_THE_OTHERS,
       family: first.family,
       version: first.version,
       repository: hostOf(inventory, host).repository,

@@ -1,6 +1,6 @@
 import { CREATE_CLUSTER_FILE, repositoryFiles } from "../../facts/aptFiles";
 import { packagesProbe, parsePackages } from "../../facts/packages";
-import { type PgPackagesFacts, type PgPackagesInputs, pgPackagesKind } from "../../providers/pgPackages";
+import { AS_THE_OTHERS, type PgPackagesFacts, type PgPackagesInputs, pgPackagesKind } from "../../providers/pgPackages";
 import { file, outline, parsed, recorded, scripts } from "./kindFixture";
 
 const repository = {
@@ -20,18 +20,22 @@ const want: PgPackagesInputs = {
   version: 17,
   repository,
   packages,
+  siblings: ["pg1", "pg2"],
+  versions: AS_THE_OTHERS,
   createMainCluster: false,
 };
 const { repository: _, ...withoutRepository } = want;
 const files = repositoryFiles(repository);
 const converged: PgPackagesFacts = {
   packages: parsed(packagesProbe(packages), recorded("packages-installed")),
+  siblings: {},
   key: file(files.key.content),
   source: file(files.source.content),
   createCluster: file(CREATE_CLUSTER_FILE.content),
 };
 const bare: PgPackagesFacts = {
   packages: parsePackages(packages, ""),
+  siblings: {},
   key: undefined,
   source: undefined,
   createCluster: undefined,
@@ -41,7 +45,42 @@ test("a real host with everything in place needs nothing and shows what was aske
   expect(pgPackagesKind.plan(want, converged)).toEqual([]);
   const { inputs, outputs } = pgPackagesKind.project(want, converged);
   expect(inputs).toEqual(want);
-  expect(outputs.versions).toEqual({ "postgresql-17": "17.12-0+deb13u1", "postgresql-17-repmgr": "5.5.0+debpgdg-1" });
+  expect(outputs.installed).toEqual({ "postgresql-17": "17.12-0+deb13u1", "postgresql-17-repmgr": "5.5.0+debpgdg-1" });
+});
+
+describe("a host whose packages are older than those of another host of its clusters", () => {
+  const at = (server: string, repmgr = "5.5.0-1"): PgPackagesFacts["packages"] =>
+    parsePackages(
+      packages,
+      `package installed postgresql-17 ${server}\npackage installed postgresql-17-repmgr ${repmgr}\n`,
+    );
+  const seen = (mine: PgPackagesFacts["packages"], ...others: PgPackagesFacts["packages"][]): PgPackagesFacts => ({
+    ...converged,
+    packages: mine,
+    siblings: Object.fromEntries(others.map((fact, index) => [`pg${index + 1}`, fact])),
+  });
+
+  test("is brought to the newest of them, and shows what it lacks", () => {
+    const facts = seen(at("17.9-1"), at("17.12-1"), at("17.10-1", "5.5.1-1"));
+    expect(pgPackagesKind.project(want, facts).inputs.versions).toBe(
+      "postgresql-17 17.9-1, pg1 has 17.12-1; postgresql-17-repmgr 5.5.0-1, pg2 has 5.5.1-1",
+    );
+    const [action, ...others] = pgPackagesKind.plan(want, facts);
+    expect(others).toEqual([]);
+    expect(action?.why).toContain("upgrade postgresql-17 from 17.9-1 to 17.12-1, postgresql-17-repmgr from 5.5.0-1");
+    expect(scripts([action as NonNullable<typeof action>])).toContain(
+      "install 'postgresql-17=17.12-1' 'postgresql-17-repmgr=5.5.1-1'",
+    );
+  });
+
+  test.each<[string, PgPackagesFacts]>([
+    ["one that is ahead stays so", seen(at("17.12-1"), at("17.9-1"))],
+    ["one that is equal", seen(at("17.12-1"), at("17.12-1"))],
+    ["others that have none yet", seen(at("17.12-1"), parsePackages(packages, ""))],
+  ])("not for %s", (_, facts) => {
+    expect(pgPackagesKind.plan(want, facts)).toEqual([]);
+    expect(pgPackagesKind.project(want, facts).inputs).toEqual(want);
+  });
 });
 
 test("the ban on a cluster of the distribution's own is written before anything is installed", () => {
