@@ -5,7 +5,8 @@ import type { HostPaths } from "./paths";
 export function overlayArgv(host: HostPaths, lower: readonly string[]): string[] {
   const options = [`lowerdir=${lower.join(":")}`, `upperdir=${host.upper}`, `workdir=${host.work}`];
   // Layers become lower layers of other hosts' lives: nothing in them may point at the file system's inodes.
-  options.push("index=off", "metacopy=off", "redirect_dir=off", "xino=off");
+  // PostgreSQL renames directories (a slot that is dropped), which those of a lower layer only allow with redirect_dir.
+  options.push("index=off", "metacopy=off", "redirect_dir=on", "xino=off");
   return ["mount", "-t", "overlay", "overlay", "-o", options.join(","), host.root];
 }
 

@@ -42,6 +42,8 @@ export class Forecast {
 
 /** Consequences for who uses the cluster first, by weight; then, in short, what nobody notices. */
 export function consequences(foreseen: readonly Foreseen[], now: string): string[] {
+  const birth = birthOf(foreseen);
+  if (birth !== undefined) return [birth];
   const actions = foreseen.flatMap((f) => f.actions).filter((action) => action.do !== "waitFor");
   const loud = BY_WEIGHT.flatMap((effect) => grouped(actions.filter((action) => action.effect === effect)));
   const quiet = grouped(actions.filter(({ effect }) => effect === undefined));
@@ -49,26 +51,27 @@ export function consequences(foreseen: readonly Foreseen[], now: string): string
   return lines.length === 0 ? [`nothing to do; ${now}`] : lines;
 }
 
+/** Of a cluster that begins there is nothing to weigh: nobody uses it yet. */
+function birthOf(foreseen: readonly Foreseen[]): string | undefined {
+  const [first] = withEffect(foreseen, "initdb");
+  const isNew = foreseen.some(({ kind, refusal }) => kind === "PgCluster" && refusal !== undefined);
+  if (first === undefined || !isNew) return undefined;
+  const others = foreseen.filter(({ kind, refusal }) => kind === "PgInstance" && refusal !== undefined);
+  const rest = others.length === 0 ? "" : `, from which ${others.map(({ host }) => host).join(", ")} will be cloned`;
+  return `it is new and begins on ${first.host}${rest}`;
+}
+
 /** What is refused only because data are still to come in the same up is no refusal. */
 function refusals(foreseen: readonly Foreseen[]): string[] {
-  const withEffect = (effect: Effect): Foreseen[] =>
-    foreseen.filter(({ actions }) => actions.some((action) => action.effect === effect));
-  const [first] = withEffect("initdb").filter(({ kind }) => kind === "PgInstance");
-  const refused = foreseen.filter(({ refusal }) => refusal !== undefined);
-  const isNew = first !== undefined && refused.some(({ kind, host }) => kind === "PgCluster" && host === "");
-  if (isNew) {
-    const others = refused.filter(({ kind }) => kind === "PgInstance").map(({ host }) => host);
-    const rest = others.length === 0 ? "" : `, from which ${others.join(", ")} will be cloned`;
-    return [`it is new and begins on ${first.host}${rest}`];
-  }
-  const gettingData = [...withEffect("clone"), ...withEffect("initdb")].map(({ host }) => host);
-  return [
-    ...new Set(
-      refused
-        .filter(({ kind, host }) => kind !== "RepmgrNode" || !gettingData.includes(host))
-        .map(({ refusal }) => `refused: ${refusal ?? ""}`),
-    ),
-  ];
+  const gettingData = [...withEffect(foreseen, "clone"), ...withEffect(foreseen, "initdb")].map(({ host }) => host);
+  const refused = foreseen
+    .filter(({ refusal }) => refusal !== undefined)
+    .filter(({ kind, host }) => kind !== "RepmgrNode" || !gettingData.includes(host));
+  return [...new Set(refused.map(({ refusal }) => `refused: ${refusal ?? ""}`))];
+}
+
+function withEffect(foreseen: readonly Foreseen[], effect: Effect): Foreseen[] {
+  return foreseen.filter(({ actions }) => actions.some((action) => action.effect === effect));
 }
 
 /** The same on several hosts is one line. */

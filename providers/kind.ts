@@ -30,6 +30,8 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   readonly name: string;
   /** The inputs that count in a diff; the others are how to reach or how to begin. */
   readonly managed: readonly (keyof I & string)[];
+  /** Managed inputs that repeat outputs of other resources: one that is still to come is no change by itself. */
+  readonly echoes?: readonly (keyof I & string)[];
   /** Managed inputs that are the resource's identity: a change replaces it, unless `keepsData` refuses that. */
   readonly identity: readonly (keyof I & string)[];
   /** Set where a replacement would leave data behind: how to make such a change instead. */

@@ -88,8 +88,9 @@ export class Lifecycle {
    * shows exactly the properties that differ; told "true", it would show every property and the outputs besides.
    */
   diff(kind: AnyKind, olds: Properties, news: Properties): { changes?: false; replaces: string[] } {
-    const changed = [...kind.managed, "pending"].filter(
-      (key) => containsUnknown(news[key]) || !equal(olds[key], news[key]),
+    const echoes: readonly string[] = kind.echoes ?? [];
+    const changed = [...kind.managed, "pending"].filter((key) =>
+      containsUnknown(news[key]) ? !echoes.includes(key) : !equal(olds[key], news[key]),
     );
     if (changed.length === 0) return { changes: false, replaces: [] };
     return { replaces: kind.identity.filter((key) => changed.includes(key)) };

@@ -72,6 +72,8 @@ export function registrationProblem(
   row: RegisteredNode | undefined,
 ): string | undefined {
   if (row === undefined) return "not registered";
+  // What repmgrd and a failover make of the row of a node that is down is their business, until it is back.
+  if (memberOf(view, want.node).facts.running === undefined) return undefined;
   const type = registeredType(want, view);
   const expected = { name: want.node, type, conninfo: want.repmgrConf.conninfo, active: true };
   const wrong = Object.entries(expected).filter(([key, value]) => row[key as keyof RegisteredNode] !== value);

@@ -57,6 +57,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
     "pendingRestart",
     "repmgrd",
   ],
+  echoes: ["nodeRoles"],
   identity: ["cluster"],
   id: ({ cluster }) => cluster,
   validate: () => [],

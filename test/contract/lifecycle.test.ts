@@ -284,6 +284,13 @@ describe("check and diff", () => {
     expect(lifecycle.diff(kind, note(olds), note(news))).toEqual(expected);
   });
 
+  test("what repeats another resource's output is no change while that is still to come", () => {
+    const echoing = { ...kind, echoes: ["text"] } as unknown as AnyKind;
+    expect(lifecycle.diff(echoing, note(), note({ text: UNKNOWN }))).toEqual({ changes: false, replaces: [] });
+    expect(lifecycle.diff(echoing, note(), note({ text: "second" }))).toEqual({ replaces: [] });
+    expect(lifecycle.diff(echoing, note(), note({ mode: UNKNOWN }))).toEqual({ replaces: [] });
+  });
+
   test("a kind that holds data refuses to be replaced, and says what to do instead", async () => {
     const heavy = { ...kind, keepsData: "add a new one, then remove this one" };
     const { failures: reasons } = await lifecycle.check(heavy, note(), note({ name: "b", host: "n2" }));

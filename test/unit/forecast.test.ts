@@ -43,7 +43,7 @@ describe("what a preview says of a cluster", () => {
         of("RepmgrNode", "pg2", [], "no data"),
         of("PgCluster", "", [], "no node takes writes"),
       ],
-      ["it is new and begins on pg1, from which pg2 will be cloned", "pg1: initdb"],
+      ["it is new and begins on pg1, from which pg2 will be cloned"],
     ],
     [
       "a node that is added",

@@ -38,7 +38,7 @@ export function threeNodes(lab: Lab): InventoryFile {
         settings: { log_min_duration_statement: "1s", max_connections: 100 },
         clients: [`${controlAddress(lab)}/32`],
         roles: { app: { password_secret: "app_password" } },
-        databases: { app: { owner: "app" } },
+        databases: { app: { owner: "app", extensions: ["hstore"] } },
         repmgr: { options: QUICK_FAILOVER },
       },
     },

@@ -1,0 +1,53 @@
+/** One property of one resource that a preview would change. */
+export interface Change {
+  /** "PgInstance pg1/5432" */
+  readonly resource: string;
+  /** "settings.work_mem"; positions in lists are left out. */
+  readonly property: string;
+  readonly found: unknown;
+  readonly wanted: unknown;
+}
+
+interface Step {
+  readonly op: string;
+  readonly oldState?: { readonly type: string; readonly id: string; readonly inputs: unknown };
+  readonly newState?: { readonly inputs: unknown };
+  readonly detailedDiff?: Readonly<Record<string, unknown>> | null;
+}
+
+/**
+ * What `pulumi preview --json` would change, without `pending`, which tells how. Creations and deletions are errors here.
+ * @throws Error when the output is not what a preview prints
+ */
+export function changesOf(json: string): Change[] {
+  const { steps } = JSON.parse(json) as { steps: readonly Step[] };
+  const strange = steps.filter(({ op }) => !["same", "refresh", "update"].includes(op)).map(({ op }) => op);
+  if (strange.length > 0) throw new Error(`the preview would ${strange.join(", ")}`);
+  const changes = steps
+    .filter(({ op }) => op === "update")
+    .flatMap(({ oldState, newState, detailedDiff }) => {
+      const resource = `${oldState?.type.split(":").at(-1) ?? "?"} ${oldState?.id ?? "?"}`;
+      const properties = Object.keys(detailedDiff ?? {}).map((path) => path.replace(/\[\d+\]/g, ""));
+      return [...new Set(properties)]
+        .filter((property) => property !== "pending")
+        .map((property) => ({
+          resource,
+          property,
+          found: valueAt(oldState?.inputs, property),
+          wanted: valueAt(newState?.inputs, property),
+        }));
+    });
+  return changes;
+}
+
+/** What the preview says of the clusters, a line each. */
+export function consequencesOf(json: string): string[] {
+  const { diagnostics = [] } = JSON.parse(json) as { diagnostics?: readonly { message: string }[] };
+  return diagnostics.map(({ message }) => message.trim()).filter((line) => line.startsWith("cluster "));
+}
+
+function valueAt(inputs: unknown, path: string): unknown {
+  return path
+    .split(".")
+    .reduce((value: unknown, key) => (Array.isArray(value) ? value : (value as Record<string, unknown>)[key]), inputs);
+}
