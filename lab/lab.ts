@@ -233,7 +233,7 @@ export class Lab {
       if (state.subnet === undefined) return;
       const names = Object.keys(state.hosts);
       await timed(progress, `end ${names.length} hosts`, () => this.fleet.erase(names));
-      await networkDown(addressPlan(state.subnet));
+      await networkDown(addressPlan(state.subnet), this.dir);
       this.fleet.write({ ...state, hosts: {}, faults: NO_FAULTS });
       collectLayers(this.paths, this.fleet.state());
     });

@@ -38,10 +38,17 @@ export async function networkUp(plan: AddressPlan, dir: string): Promise<void> {
   await must(["ip", "link", "set", plan.bridge, "up"]);
 }
 
-/** Removes what networkUp made; the route only with the last lab of this machine. */
-export async function networkDown(plan: AddressPlan): Promise<void> {
-  await applyFaults(plan, { cut: [], oneWay: [] });
-  if (existsSync(`/sys/class/net/${plan.bridge}`)) await must(["ip", "link", "delete", plan.bridge]);
+/** A lab that is down keeps its number in mind, which another lab may have by now. */
+export function hasNetwork(labs: ReadonlyMap<number, string>, dir: string, subnet: number): boolean {
+  return labs.get(subnet) === dir;
+}
+
+/** Removes what networkUp made for the lab at dir; the route only with the last lab of this machine. */
+export async function networkDown(plan: AddressPlan, dir: string): Promise<void> {
+  if (hasNetwork(labsOnMachine(), dir, plan.subnet)) {
+    await applyFaults(plan, { cut: [], oneWay: [] });
+    await must(["ip", "link", "delete", plan.bridge]);
+  }
   if (labsOnMachine().size === 0) await run(["ip", "route", "delete", "unreachable", RESERVED_NETWORK]);
 }
 

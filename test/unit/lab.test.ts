@@ -18,7 +18,7 @@ import {
   withoutCut,
   withoutDirections,
 } from "../../lab/faults";
-import { chooseSubnet } from "../../lab/network";
+import { chooseSubnet, hasNetwork } from "../../lab/network";
 import { LabPaths } from "../../lab/paths";
 import { run } from "../../lab/run";
 
@@ -70,6 +70,12 @@ describe("the number of a lab", () => {
   test("moves on when another lab has it", () => {
     expect(chooseSubnet(labs, "/c/.lab", 0, 0)).toBe(2);
     expect(chooseSubnet(new Map(), "/c/.lab", undefined, 1)).toBe(1);
+  });
+
+  test("a lab that is down does not take the network of the one that has its number now", () => {
+    expect(hasNetwork(new Map([[1, "/b/.lab"]]), "/b/.lab", 1)).toBe(true);
+    expect(hasNetwork(new Map([[1, "/b/.lab"]]), "/a/.lab", 1)).toBe(false);
+    expect(hasNetwork(new Map(), "/a/.lab", 1)).toBe(false);
   });
 
   test("a full machine is an error that says what to do", () => {
