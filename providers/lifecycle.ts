@@ -46,8 +46,9 @@ export class Lifecycle {
   async check(
     kind: AnyKind,
     olds: Properties,
-    { isPreview, ...news }: Properties,
+    { isPreview, ...asked }: Properties,
   ): Promise<{ inputs: Properties; failures: { property: string; reason: string }[] }> {
+    const news = { ...asked, ...echoed(kind, olds, asked) };
     const inputs = inputsOf(news);
     const failures = containsUnknown(news) ? [] : await this.failures(kind, olds, news);
     if (isPreview === true && failures.length === 0) await this.foresee(kind, inputs);
@@ -88,9 +89,8 @@ export class Lifecycle {
    * shows exactly the properties that differ; told "true", it would show every property and the outputs besides.
    */
   diff(kind: AnyKind, olds: Properties, news: Properties): { changes?: false; replaces: string[] } {
-    const echoes: readonly string[] = kind.echoes ?? [];
-    const changed = [...kind.managed, "pending"].filter((key) =>
-      containsUnknown(news[key]) ? !echoes.includes(key) : !equal(olds[key], news[key]),
+    const changed = [...kind.managed, "pending"].filter(
+      (key) => containsUnknown(news[key]) || !equal(olds[key], news[key]),
     );
     if (changed.length === 0) return { changes: false, replaces: [] };
     return { replaces: kind.identity.filter((key) => changed.includes(key)) };
@@ -166,6 +166,12 @@ function pendingOf(kind: AnyKind, inputs: BaseInputs, have: unknown): string[] {
     if (error instanceof Refused) return [`refused: ${error.message}`];
     throw error;
   }
+}
+
+/** What is still to come of another resource's output counts as it was, until that resource has been updated. */
+function echoed({ echoes = [] }: AnyKind, olds: Properties, news: Properties): Properties {
+  const known = (echoes as readonly string[]).filter((key) => containsUnknown(news[key]) && olds[key] !== undefined);
+  return Object.fromEntries(known.map((key) => [key, olds[key]]));
 }
 
 /** Data stays where it is: a new identity would silently begin an empty database beside the old one. */
