@@ -46,9 +46,15 @@ export function slotProblem(want: RepmgrNodeInputs, view: ClusterView): string |
     upstream.member.node === want.node
   )
     return undefined;
+  // Whoever follows another node gets its slot when it is told to follow this one.
+  if (streamsFromAnother(facts.running, upstream.member.address)) return undefined;
   const slot = upstream.facts.running.slots.find(({ name }) => name === `repmgr_slot_${want.nodeId}`);
   if (slot === undefined) return `missing on ${upstream.member.node}`;
   return slot.walStatus === "lost" ? `without the WAL it was to keep on ${upstream.member.node}` : undefined;
+}
+
+function streamsFromAnother({ walReceiver }: RunningFacts, address: string): boolean {
+  return walReceiver?.status === "streaming" && walReceiver.senderHost !== address;
 }
 
 /** The upstream the inventory names while that is alive, else the node that is primary now. */
@@ -72,8 +78,10 @@ export function registrationProblem(
   row: RegisteredNode | undefined,
 ): string | undefined {
   if (row === undefined) return "not registered";
-  // What repmgrd and a failover make of the row of a node that is down is their business, until it is back.
-  if (memberOf(view, want.node).facts.running === undefined) return undefined;
+  const { running } = memberOf(view, want.node).facts;
+  // What repmgrd and a failover make of the row of a node that is down or detached is their business, until it is back.
+  const isBack = running !== undefined && (!running.inRecovery || followingProblem(want, view, running) === undefined);
+  if (!isBack) return undefined;
   const type = registeredType(want, view);
   const expected = { name: want.node, type, conninfo: want.repmgrConf.conninfo, active: true };
   const wrong = Object.entries(expected).filter(([key, value]) => row[key as keyof RegisteredNode] !== value);
