@@ -9,6 +9,7 @@ const USAGE = `npm run lab -- COMMAND
   poweroff HOST            pull the plug (what the host had written but not synced survives: its kernel is this one)
   poweron HOST             boot it again
   cut HOST / heal HOST     drop every packet to and from a host / stop dropping
+  slow HOST KBIT / fast HOST  so many kilobits a second to and from a host / as fast as it goes
   save NAME / restore NAME keep all disks / make the lab what it was then
   down                     end all hosts and remove every trace but the image, the keys and the snapshots
 `;
@@ -72,6 +73,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   poweroff: onOne((lab, host) => lab.poweroff(host)),
   poweron: onOne((lab, host) => lab.poweron(host, say)),
   cut: onOne((lab, host) => lab.cut(host)),
+  slow: async (lab, [host, kbit, ...rest]) => {
+    if (host === undefined || !/^[1-9]\d*$/.test(kbit ?? "") || rest.length > 0) return usage();
+    await lab.slow(host, Number(kbit));
+    return 0;
+  },
+  fast: onOne((lab, host) => lab.fast(host)),
   heal: onOne((lab, host) => lab.heal(host)),
   save: onOne((lab, name) => lab.save(name, say)),
   restore: onOne((lab, name) => lab.restore(name, say)),

@@ -1,5 +1,5 @@
 import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
-import { addressPlan, hostAddress, hostName, hostNumber, MAX_HOSTS } from "./addresses";
+import { addressPlan, hostAddress, hostName, hostNumber, linkName, MAX_HOSTS } from "./addresses";
 import { sshArgv } from "./argv";
 import { APT_REPOSITORY, baseImage, ensureBase } from "./base";
 import { CONTROL, type Direction, type Faults, NO_FAULTS } from "./faults";
@@ -12,7 +12,7 @@ import { LabPaths } from "./paths";
 import { labProblem } from "./problem";
 import { type Progress, timed } from "./progress";
 import { labDirectory } from "./project";
-import type { RunResult } from "./run";
+import { must, type RunResult } from "./run";
 import { collectLayers, freezeDisks, readSnapshot, snapshotNames, writeSnapshot } from "./snapshots";
 
 /** A clean shutdown of a host that serves a database; what is left then loses its plug. */
@@ -168,6 +168,27 @@ export class Lab {
   healBetween(a: string, b: string): Promise<void> {
     const directions = between(a, b, false);
     return this.changeFaults(`heal ${a} and ${b}`, (faults) => withoutDirections(faults, directions));
+  }
+
+  /** Lets no more than so many kilobits a second to and from a host, until fast() or its power off. */
+  async slow(name: string, kbit: number): Promise<void> {
+    this.fleet.existing(name);
+    const link = linkName(this.fleet.plan(), name);
+    const shape = ["root", "tbf", "rate", `${kbit}kbit`, "burst", "16kb", "latency", "400ms"];
+    await must(["tc", "qdisc", "replace", "dev", link, ...shape]);
+    await this.inside(name, ["tc", "qdisc", "replace", "dev", "host0", ...shape]);
+  }
+
+  /** Undoes slow. */
+  async fast(name: string): Promise<void> {
+    this.fleet.existing(name);
+    await must(["tc", "qdisc", "delete", "dev", linkName(this.fleet.plan(), name), "root"]);
+    await this.inside(name, ["tc", "qdisc", "delete", "dev", "host0", "root"]);
+  }
+
+  private async inside(name: string, command: readonly string[]): Promise<void> {
+    const { code, stderr } = await this.exec(name, command);
+    if (code !== 0) throw new Error(`${name}: ${command.join(" ")}: ${stderr.trim()}`);
   }
 
   /**
