@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Checked } from "./check";
 import { resolvePath } from "./deriveHosts";
 import { isAddress } from "./network";
@@ -85,7 +85,8 @@ function checkRepository(checked: Checked, at: string[], repository: Repository 
   if (repository.key_file === undefined) return;
   const path = resolvePath(repository.key_file, checked.fileOf([...at, "key_file"]));
   try {
-    accessSync(path, constants.R_OK);
+    // A directory may be accessible, too, and is no file.
+    readFileSync(path);
   } catch {
     checked.report([...at, "key_file"], `cannot read the key file ${path}`);
   }

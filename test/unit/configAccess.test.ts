@@ -170,6 +170,11 @@ const hosts: Case[] = [
     [repository(", key_file: no.asc")],
     ["3: defaults.repository.key_file: cannot read the key file no.asc"],
   ],
+  [
+    "repository key file that is a directory",
+    [repository(", key_file: /")],
+    ["3: defaults.repository.key_file: cannot read the key file /"],
+  ],
 ];
 
 describe("settings", () => runCases(settings));

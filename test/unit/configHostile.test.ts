@@ -1,89 +1,137 @@
 import fc from "fast-check";
-import { load } from "js-yaml";
-import { inventoryOf, problemsOf, VALID } from "./configFixture";
+import { repmgrConf } from "../../config/deriveRepmgr";
+import type { ClusterSpec } from "../../config/types";
+import { parseHba, renderHba } from "../../facts/hbaConf";
+import { parsePostgresConf, renderPostgresConf } from "../../facts/postgresConf";
+import { renderRepmgrConf } from "../../facts/repmgrConf";
+import { hbaLine } from "../../resources/hba";
+import { inventoryOf, problemsOf } from "./configFixture";
+import {
+  EVERYTHING,
+  isAt,
+  type Json,
+  OTHER_KEY,
+  type Place,
+  places,
+  replaced,
+  stringsOfSchema,
+} from "./hostileFixture";
 
-type Json = null | string | number | boolean | Json[] | { [key: string]: Json };
-type Path = readonly (string | number)[];
+/** For hundreds of inventories on a busy machine. */
+const PATIENCE_MS = 120_000;
 
-const valid = load(VALID) as Json;
+const strings = stringsOfSchema();
+const allPlaces = [EVERYTHING, OTHER_KEY].flatMap((inventory) =>
+  places(inventory)
+    .filter((place) => strings.some((string) => isAt(place, string)))
+    .map((place) => ({ inventory, place })),
+);
 
-/** Every place with a value, and every key of a dictionary. */
-function places(value: Json, path: Path = []): { path: Path; isKey: boolean }[] {
-  if (typeof value !== "object" || value === null) return [{ path, isKey: false }];
-  return Object.entries(value).flatMap(([key, item]) => {
-    const at = [...path, Array.isArray(value) ? Number(key) : key];
-    const own = Array.isArray(value) ? [] : [{ path: at, isKey: true }];
-    return [...own, ...places(item, at)];
-  });
-}
-
-function replaced(value: Json, path: Path, isKey: boolean, text: string): Json {
-  const [first, ...rest] = path;
-  if (first === undefined) return text;
-  if (Array.isArray(value)) return value.map((item, i) => (i === first ? replaced(item, rest, isKey, text) : item));
-  const entries = Object.entries(value as { [key: string]: Json }).map(([key, item]): [string, Json] => {
-    if (key !== first) return [key, item];
-    return rest.length === 0 && isKey ? [text, item] : [key, replaced(item, rest, isKey, text)];
-  });
-  return Object.fromEntries(entries);
-}
-
-const PIECES = [
-  "'",
-  '"',
-  "\\",
-  "\n",
-  "\0",
-  ";",
-  "$(id)",
-  "`id`",
-  "#",
-  " ",
-  "../",
-  "%",
-  "\u2028",
-  "é",
-  "--",
-  "{{x}}",
+const PIECES = ["'", '"', "\\", "\n", "\0", ";", "$(id)", "`id`", "#", " ", "../", "%", "\u2028", "é", "--", "{{x}}"];
+const WORDS = [
+  "__proto__",
+  "constructor",
+  "toString",
+  "hasOwnProperty",
+  "<<",
+  "*",
+  "all",
+  "0",
+  "null",
+  "~",
+  "",
   "&lt;",
 ];
-const WORDS = ["__proto__", "constructor", "toString", "hasOwnProperty", "<<", "*", "all", "0", "null", "~", ""];
+/** What every single place has to bear. */
+const ALWAYS = [
+  "it's",
+  'say "x"',
+  "; whoami",
+  "$(whoami)",
+  "a\nb",
+  "漢字 🐘 é",
+  "\\",
+  "x".repeat(10_240),
+  "' or 1=1 --",
+];
 const hostile = fc.oneof(
   fc
     .array(fc.oneof(fc.constantFrom(...PIECES), fc.string({ maxLength: 4 })), { maxLength: 8 })
     .map((all) => all.join("")),
-  fc.constantFrom(...WORDS),
+  fc.constantFrom(...WORDS, ...ALWAYS),
   fc.string({ unit: "binary", maxLength: 300 }),
 );
 
 // JSON is YAML, and spells every character in a way that the parser must take back to the very same text.
 const write = (value: Json): string => JSON.stringify(value);
 
-/** What may end in a file of its own as it is: the hook's command goes to a shell whole, as the user wrote it. */
-const isCommand = (path: Path): boolean => path.at(-1) === "run";
+/** What may hold several lines: the hook's command goes to a shell whole, the key to a file, as the user wrote it. */
+const isText = ({ path }: Place): boolean => ["run", "key"].includes(String(path.at(-1)));
 
-test("a hostile text at any place is kept literally or is a problem with a place; nothing throws", () => {
-  const all = places(valid);
-  const seen = { kept: 0, refused: 0 };
-  const property = fc.property(fc.constantFrom(...all), hostile, ({ path, isKey }, text) => {
-    const yaml = write(replaced(valid, path, isKey, text));
-    const problems = problemsOf(yaml);
-    if (problems[0] !== "") {
-      seen.refused += 1;
-      for (const problem of problems) expect(problem).toMatch(/^i\.yml:\d+: /);
-      return;
-    }
-    seen.kept += 1;
-    const inventory = inventoryOf(yaml);
-    const flat = JSON.stringify([[...inventory.hosts], inventory.clusters]);
-    // Keys may be renamed to another valid name; the text itself must be there, whole, unless it says what is the default.
-    if (text !== "") expect(flat).toContain(JSON.stringify(text).slice(1, -1));
-    if (!isCommand(path)) expect(text).not.toMatch(/[\u0000-\u001f\u007f]/);
-  });
-  fc.assert(property, { numRuns: 1500 });
-  expect(seen.kept).toBeGreaterThan(0);
-  expect(seen.refused).toBeGreaterThan(0);
+/** Everything of a cluster that is rendered into a file reads back as what it was. */
+function expectLiteral(cluster: ClusterSpec): void {
+  const { name, settings, hba, nodes } = cluster;
+  expect(parsePostgresConf(renderPostgresConf(name, settings))).toMatchObject(settings);
+  const lines = hba.map(hbaLine);
+  expect(parseHba(renderHba(name, lines))).toEqual(parseHba(lines.join("\n")));
+  expect(parseHba(lines.join("\n"))).toHaveLength(hba.length);
+  for (const node of nodes) {
+    const conf = repmgrConf(cluster, node, { binDirectory: "/bin", configFile: "/etc/r.conf", passFile: "/etc/p" });
+    expect(parsePostgresConf(renderRepmgrConf(name, conf))).toEqual(conf);
+  }
+}
+
+/** @returns whether the text was accepted; then it stands, whole, in what the inventory means */
+function keptOrRefused(inventory: Json, place: Place, text: string): boolean {
+  const yaml = write(replaced(inventory, place, text));
+  const problems = problemsOf(yaml);
+  if (problems[0] !== "") {
+    for (const problem of problems) expect(problem).toMatch(/^\S+\.yml:\d+: /);
+    return false;
+  }
+  const { hosts, clusters } = inventoryOf(yaml);
+  const flat = JSON.stringify([[...hosts], clusters]);
+  const isPath = place.path[0] === "extends";
+  // What says the default and an empty text need not be there.
+  if (text !== "" && !isPath) expect(flat).toContain(JSON.stringify(text).slice(1, -1));
+  if (!isText(place)) expect(text).not.toMatch(/[\u0000-\u001f\u007f]/);
+  clusters.forEach(expectLiteral);
+  return true;
+}
+
+test("every string of the schema has its place in the inventory that these tests are made of", () => {
+  expect(strings.length).toBeGreaterThan(50);
+  const missing = strings.filter((string) => !allPlaces.some(({ place }) => isAt(place, string)));
+  expect(missing).toEqual([]);
+  for (const inventory of [EVERYTHING, OTHER_KEY]) expect(problemsOf(write(inventory))).toEqual([""]);
 });
+
+test(
+  "quotes, a command, a line break, other scripts and ten kilobytes at every place: kept literally or refused",
+  () => {
+    const seen = { kept: 0, refused: 0 };
+    for (const { inventory, place } of allPlaces) {
+      for (const text of ALWAYS) seen[keptOrRefused(inventory, place, text) ? "kept" : "refused"] += 1;
+    }
+    expect(seen.kept).toBeGreaterThan(0);
+    expect(seen.kept + seen.refused).toBeGreaterThan(500);
+  },
+  PATIENCE_MS,
+);
+
+test(
+  "any text at any place is kept literally or is a problem with a place; nothing throws",
+  () => {
+    const seen = { kept: 0, refused: 0 };
+    const property = fc.property(fc.constantFrom(...allPlaces), hostile, ({ inventory, place }, text) => {
+      seen[keptOrRefused(inventory, place, text) ? "kept" : "refused"] += 1;
+    });
+    fc.assert(property, { numRuns: 1000 });
+    expect(seen.kept).toBeGreaterThan(0);
+    expect(seen.refused).toBeGreaterThan(0);
+  },
+  PATIENCE_MS,
+);
 
 test("a file of any bytes brings problems, and never an exception", () => {
   fc.assert(

@@ -1,0 +1,139 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inventoryJsonSchema, type JsonSchema } from "../../config/jsonSchema";
+
+export type Json = null | string | number | boolean | Json[] | { [key: string]: Json };
+/** Numbers for the items of a list. */
+export type Path = readonly (string | number)[];
+
+/** A value of an inventory, or the name of an entry of a dictionary. */
+export interface Place {
+  readonly path: Path;
+  readonly isKey: boolean;
+}
+
+const directory = mkdtempSync(join(tmpdir(), "hostile-"));
+const KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n";
+writeFileSync(join(directory, "base.yml"), "{}\n");
+writeFileSync(join(directory, "key.asc"), KEY);
+
+const repository = { name: "lab", uri: "https://example.org/deb", suite: "trixie", components: ["main"] };
+
+/** A valid inventory with every string that the schema has; a test compares the two. */
+export const EVERYTHING: Json = {
+  extends: join(directory, "base.yml"),
+  defaults: {
+    family: "debian",
+    ssh: {
+      user: "admin",
+      key_file: "~/.ssh/id",
+      key_secret: "ssh_key",
+      passphrase_secret: "ssh_passphrase",
+      known_hosts: "known_hosts",
+      sudo: "password",
+      sudo_password_secret: "sudo_password",
+      jump: "h1",
+    },
+    repository: { ...repository, key: KEY },
+  },
+  hosts: {
+    h1: { address: "192.0.2.1" },
+    h2: {
+      address: "192.0.2.2",
+      family: "debian",
+      ssh: {
+        user: "ops",
+        key_file: "id_ops",
+        key_secret: "ops_key",
+        passphrase_secret: "ops_passphrase",
+        known_hosts: "known_hosts_ops",
+        sudo: "password",
+        sudo_password_secret: "ops_sudo_password",
+        jump: "h1",
+        host_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEn3nhHiHPBaqDmEo9yYIBfkjMAHn7DEjpNuWXBpCfG1"],
+      },
+      repository: { ...repository, key: KEY },
+    },
+    h3: { address: "192.0.2.3", repository: { ...repository, key_file: join(directory, "key.asc") } },
+    h4: { address: "192.0.2.4" },
+  },
+  postgresql_clusters: {
+    main: {
+      version: 17,
+      data_directory: "/srv/main",
+      failover: "manual",
+      nodes: {
+        n1: { id: 1, host: "h1", role: "primary", location: "here", address: "192.0.2.11" },
+        n2: { id: 2, host: "h2" },
+        n3: { id: 3, host: "h3", upstream: "n2" },
+      },
+      settings: { work_mem: "8MB" },
+      clients: ["192.0.2.0/24"],
+      hba: [{ type: "host", database: "app", user: "app", address: "192.0.2.0/24", method: "reject" }],
+      roles: { app: { password_secret: "app_password" } },
+      databases: { app: { owner: "app", extensions: ["pg_trgm"] } },
+      repmgr: { password_secret: "repmgr_password", options: { event_notifications: "standby_promote" } },
+      hooks: { after_deploy: [{ run: "true", on: "n1" }] },
+    },
+  },
+};
+// Two keys of which a repository has one: the default one needs its file's name somewhere, too.
+export const OTHER_KEY: Json = replaced(
+  EVERYTHING,
+  {
+    path: ["defaults", "repository"],
+    isKey: false,
+  },
+  { ...repository, key_file: join(directory, "key.asc") },
+);
+
+/** Every place that holds a string, and every key of a dictionary with names of a person's choosing. */
+export function places(value: Json, path: Path = []): Place[] {
+  if (typeof value === "string") return [{ path, isKey: false }];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => {
+    const at = [...path, Array.isArray(value) ? Number(key) : key];
+    return [...(Array.isArray(value) ? [] : [{ path: at, isKey: true }]), ...places(item, at)];
+  });
+}
+
+/** The same value with another text at one place. */
+export function replaced(value: Json, { path, isKey }: Place, by: Json): Json {
+  const [first, ...rest] = path;
+  if (first === undefined) return by;
+  if (Array.isArray(value))
+    return value.map((item, i) => (i === first ? replaced(item, { path: rest, isKey }, by) : item));
+  const entries = Object.entries(value as { [key: string]: Json }).map(([key, item]): [string, Json] => {
+    if (key !== first) return [key, item];
+    return rest.length === 0 && isKey ? [by as string, item] : [key, replaced(item, { path: rest, isKey }, by)];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Where the schema has a string, "*" for any name and any index: "hosts.*.address", "hosts.{key}". */
+export function stringsOfSchema(schema: JsonSchema = inventoryJsonSchema(), at = ""): string[] {
+  const child = (name: string): string => (at === "" ? name : `${at}.${name}`);
+  const own = schema.type === "string" ? [at] : [];
+  const properties = Object.entries(schema.properties ?? {}).flatMap(([name, item]) =>
+    stringsOfSchema(item, child(name)),
+  );
+  const named = schema.additionalProperties
+    ? [child("{key}"), ...stringsOfSchema(schema.additionalProperties, child("*"))]
+    : [];
+  const items = schema.items ? stringsOfSchema(schema.items, child("*")) : [];
+  const either = (schema.anyOf ?? []).flatMap((item) => stringsOfSchema(item, at));
+  return [...own, ...properties, ...named, ...items, ...either];
+}
+
+/** Whether a place is one of those that the schema names like that. */
+export function isAt({ path, isKey }: Place, pattern: string): boolean {
+  const words = pattern.split(".");
+  if (words.length !== path.length) return false;
+  return words.every((word, index) => {
+    const isLast = index === words.length - 1;
+    if (word === "{key}") return isLast && isKey;
+    if (isLast && isKey) return false;
+    return word === "*" || word === path[index];
+  });
+}
