@@ -31,6 +31,11 @@ export interface PutFile extends Common {
   readonly owner: string;
   /** "0640" */
   readonly mode: string;
+  /**
+   * What the file held when the change was planned, null when it was not there: whatever somebody wrote since is kept,
+   * and the action fails. Left out, the file is replaced whatever it holds.
+   */
+  readonly found?: string | null;
   /** Shell run on the temporary file before the rename, "$1" is its path; failing keeps the old file (visudo -cf "$1"). */
   readonly check?: string;
   /** Shell run after the rename; failing puts the old file back (for what only a running server can judge). */

@@ -1,11 +1,22 @@
 import type { FactLoader } from "../facts/loader";
-import { sh } from "../ssh/quote";
 import type { HostConnection, Shell } from "../ssh/types";
 import type { ActionLog } from "./log";
 import type { Action, Bracket, PutFile, Run, WaitFor } from "./action";
+import { putFileFailure, putFileScript } from "./putFile";
+import { NEVER, Stopped, untilGivenUp } from "./stop";
 
 const RUN_DEADLINE_MS = 60_000;
 const POLL_MS = 150;
+/** How long an action that has begun may take after a stop: most are done in a moment, a clone is not. */
+const GRACE_MS = 10_000;
+
+/** What an Executor takes besides. */
+export interface ExecutorOptions {
+  /** Aborted when no more work is wanted; its reason is a Stopped. */
+  readonly stop?: AbortSignal;
+  /** Default 10 000. */
+  readonly graceMs?: number;
+}
 
 /** An action that did not do what it was planned for. Carries no stdin, so no secret. */
 export class ActionFailed extends Error {
@@ -25,22 +36,29 @@ export class Executor {
     private readonly facts: FactLoader,
     private readonly log: ActionLog,
     private readonly connectionOf: (host: string) => HostConnection,
+    private readonly options: ExecutorOptions = {},
   ) {}
 
-  /** @throws ActionFailed, Unreachable, DeadlineExceeded; the actions before it have been done, none after it */
-  async apply(resource: string, actions: readonly Action[]): Promise<void> {
+  /** @throws ActionFailed, Stopped, Unreachable, DeadlineExceeded; the actions before it have been done, none after it */
+  apply(resource: string, actions: readonly Action[]): Promise<void> {
+    return this.carryOut(resource, actions, this.options.stop ?? NEVER);
+  }
+
+  private async carryOut(resource: string, actions: readonly Action[], stop: AbortSignal): Promise<void> {
     for (const action of actions) {
+      if (stop.aborted) throw stoppedBefore(action, stop);
       if (action.do === "waitFor") {
-        await this.wait(action);
+        await this.wait(action, stop);
         continue;
       }
       if (action.do === "bracket") {
-        await this.bracket(resource, action);
+        await this.bracket(resource, action, stop);
         continue;
       }
       this.log.write({ resource, host: action.host, do: action.do, why: action.why });
+      const work = action.do === "run" ? this.run(action) : this.putFile(action);
       try {
-        await (action.do === "run" ? this.run(action) : this.putFile(action));
+        await untilGivenUp(work, stop, this.options.graceMs ?? GRACE_MS, () => stoppedWithin(action, stop));
       } finally {
         this.facts.forget(action.host);
       }
@@ -48,55 +66,57 @@ export class Executor {
   }
 
   private async run(action: Run): Promise<void> {
-    const result = await this.shell.run(this.connectionOf(action.host), {
-      what: action.why,
-      script: `set -e\n${action.script}`,
-      ...(action.stdin === undefined ? {} : { stdin: action.stdin }),
-      deadlineMs: action.deadlineMs ?? RUN_DEADLINE_MS,
-    });
-    if (result.code !== 0) {
-      const said = (result.stderr.trim() || result.stdout.trim()).slice(-2_000);
-      throw new ActionFailed(action, `exit status ${result.code}: ${said || "(no output)"}`);
-    }
+    const { code, said } = await this.send(action, action);
+    if (code !== 0) throw new ActionFailed(action, `exit status ${code}: ${said}`);
   }
 
   private async putFile(action: PutFile): Promise<void> {
-    await this.run({
-      do: "run",
-      host: action.host,
-      why: action.why,
-      stdin: action.content,
-      script: putFileScript(action),
-    });
+    const { code, said } = await this.send(action, { script: putFileScript(action), stdin: action.content });
+    if (code !== 0) throw new ActionFailed(action, putFileFailure(code, action) ?? `exit status ${code}: ${said}`);
   }
 
-  private async bracket(resource: string, action: Bracket): Promise<void> {
+  private async send(
+    { host, why }: Action,
+    { script, stdin, deadlineMs }: Pick<Run, "script" | "stdin" | "deadlineMs">,
+  ): Promise<{ code: number; said: string }> {
+    const { code, stdout, stderr } = await this.shell.run(this.connectionOf(host), {
+      what: `do this: ${why}`,
+      script: `set -e\n${script}`,
+      ...(stdin === undefined ? {} : { stdin }),
+      deadlineMs: deadlineMs ?? RUN_DEADLINE_MS,
+    });
+    return { code, said: (stderr.trim() || stdout.trim()).slice(-2_000) || "(no output)" };
+  }
+
+  /** What comes after is owed whatever happens: a stop does not keep repmgrd from being unpaused. */
+  private async bracket(resource: string, action: Bracket, stop: AbortSignal): Promise<void> {
     try {
-      await this.apply(resource, action.before);
-      await this.apply(resource, action.body);
+      await this.carryOut(resource, action.before, stop);
+      await this.carryOut(resource, action.body, stop);
     } catch (error) {
       const failures = [error, ...(await this.failureOf(resource, action.after))];
       throw new Error(failures.map((e) => (e instanceof Error ? e.message : String(e))).join("\nand then: "), {
         cause: error,
       });
     }
-    await this.apply(resource, action.after);
+    await this.carryOut(resource, action.after, NEVER);
   }
 
   private async failureOf(resource: string, actions: readonly Action[]): Promise<unknown[]> {
     try {
-      await this.apply(resource, actions);
+      await this.carryOut(resource, actions, NEVER);
       return [];
     } catch (error) {
       return [error];
     }
   }
 
-  private async wait(action: WaitFor): Promise<void> {
+  private async wait(action: WaitFor, stop: AbortSignal): Promise<void> {
     const deadline = Date.now() + action.deadlineMs;
     for (;;) {
       const lacking = await action.look((host, probe) => this.facts.ask(this.connectionOf(host), probe, true));
       if (lacking === undefined) return;
+      if (stop.aborted) throw stoppedBefore(action, stop);
       if (Date.now() > deadline) {
         throw new ActionFailed(action, `not reached within ${action.deadlineMs / 1000} s; last seen: ${lacking}`);
       }
@@ -105,36 +125,19 @@ export class Executor {
   }
 }
 
-/** A lost connection ends stdin early, with nothing to tell that from its end; so the size is checked before the rename. */
-function putFileScript({ path, content, owner, mode, check, verify }: PutFile): string {
-  const size = Buffer.byteLength(content);
-  return `target=${sh(path)}
-mkdir -p "$(dirname "$target")"
-umask 077
-new=$(mktemp "$target.XXXXXX")
-trap 'rm -f "$new"' EXIT
-cat >"$new"
-got=$(wc -c <"$new")
-[ "$got" -eq ${size} ] || { echo "$got of ${size} bytes arrived" >&2; exit 1; }
-chown ${sh(owner)} "$new"
-chmod ${sh(mode)} "$new"
-${check === undefined ? "" : `set -- "$new"\n${check}`}
-sync "$new"
-${verify === undefined ? 'mv -f "$new" "$target"' : verifiedMove(verify)}
-if command -v restorecon >/dev/null; then restorecon "$target"; fi
-`;
+function reasonOf(stop: AbortSignal): string {
+  const reason: unknown = stop.reason;
+  return reason instanceof Error ? reason.message : String(reason);
 }
 
-/** Keeps the old file until the new one is accepted; a cut in between leaves the new one, which the next run judges again. */
-function verifiedMove(verify: string): string {
-  return `old=$(mktemp "$target.XXXXXX")
-trap 'rm -f "$new" "$old"' EXIT
-had=; if [ -e "$target" ]; then cp -p "$target" "$old"; had=1; fi
-mv -f "$new" "$target"
-if ! ( ${verify}
-); then
-  if [ "$had" ]; then mv -f "$old" "$target"; else rm -f "$target"; fi
-  echo "the file before it is back in its place" >&2
-  exit 1
-fi`;
+function stoppedBefore(action: Action, stop: AbortSignal): Stopped {
+  const message = `${action.host}: stopped: ${reasonOf(stop)}\n  before: ${action.why}\n  Type "pulumi up" to go on.`;
+  return new Stopped(message);
+}
+
+function stoppedWithin(action: Run | PutFile, stop: AbortSignal): Stopped {
+  return new Stopped(
+    `${action.host}: stopped: ${reasonOf(stop)}\n  while: ${action.why}\n  It may go on on the host. ` +
+      `Type "pulumi up" to go on: it looks at the host first.`,
+  );
 }

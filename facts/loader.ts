@@ -94,6 +94,7 @@ export class FactLoader {
 /**
  * One script that runs the probes side by side, each in a subshell, and frames exit status, stdout and stderr with the
  * boundary, which nobody on the host can know before. Not with lengths: output that is no UTF-8 has another one here.
+ * The answers' directory is named after the process, so that one whose script was killed is known by that and goes.
  */
 function batchScript(probes: readonly Probe<unknown>[], boundary: string): string {
   const asked = probes.map(
@@ -101,8 +102,12 @@ function batchScript(probes: readonly Probe<unknown>[], boundary: string): strin
 { ( ${script}
 ) >"$work/${index}.out" 2>"$work/${index}.err"; echo $? >"$work/${index}.code"; } </dev/null &`,
   );
-  return `work=$(mktemp -d /run/repmgr-pulumi.XXXXXX) || exit 1
+  return `work=/run/repmgr-pulumi.$$
+for left in /run/repmgr-pulumi.*; do kill -0 "\${left##*.}" 2>/dev/null || rm -rf "$left"; done
+rm -rf "$work"
+mkdir -m 700 "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT PIPE TERM
 ${asked.join("\n")}
 wait
 i=0

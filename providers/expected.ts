@@ -1,4 +1,5 @@
 import { ActionFailed } from "../actions/executor";
+import { Stopped } from "../actions/stop";
 import { SshError } from "../ssh/errors";
 import { Refused } from "./kind";
 
@@ -33,5 +34,5 @@ export async function told<T>(what: string, work: Promise<T>): Promise<T> {
 /** An action's failure may be wrapped in one that tells what was done about it. */
 function isExpected(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  return [SshError, Refused, ActionFailed].some((kind) => error instanceof kind) || isExpected(error.cause);
+  return [SshError, Refused, ActionFailed, Stopped].some((kind) => error instanceof kind) || isExpected(error.cause);
 }

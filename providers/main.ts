@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { watchEngine } from "./engine";
 import { told } from "./expected";
 import { firewallRuleKind } from "./firewallRule";
 import type { BaseInputs, Kind } from "./kind";
@@ -32,7 +33,9 @@ lifecycle.catch(() => undefined);
 export function configure(config: pulumi.dynamic.Config): Promise<void> {
   try {
     const secret = (name: string): string | undefined => config.get(name);
-    configured(new Lifecycle(openSession({ inventory: config.require("inventory"), secret })));
+    // The SDK's own argument to this process: where the engine listens.
+    const stop = watchEngine(process.argv[2]);
+    configured(new Lifecycle(openSession({ inventory: config.require("inventory"), secret, stop })));
   } catch (error) {
     refused(error);
   }

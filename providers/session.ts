@@ -6,6 +6,7 @@ import { FactLoader } from "../facts/loader";
 import { SshPool } from "../ssh/pool";
 import type { HostConnection, SecretLookup } from "../ssh/types";
 import type { BaseInputs, Ctx } from "./kind";
+import { EngineGone } from "./engine";
 import type { World } from "./lifecycle";
 
 /** What the stack configuration tells the provider process. */
@@ -13,6 +14,8 @@ export interface SessionConfig {
   /** Path of the inventory, relative to the program's folder. */
   readonly inventory: string;
   readonly secret: SecretLookup;
+  /** Aborted when pulumi wants no more work done. */
+  readonly stop: AbortSignal;
 }
 
 /** The running process: one connection a host, one fact loader, one action log for all resources of a run. */
@@ -34,11 +37,27 @@ export function openSession(config: SessionConfig): World {
   const ctx = (reach: BaseInputs["reach"], fresh: boolean): Ctx => ({
     ask: (host, probe) => facts.ask(connections(reach)(host), probe, fresh),
   });
+  const underWay = new Set<Promise<void>>();
+  whenEngineIsGone(config.stop, async () => {
+    await Promise.allSettled(underWay);
+    await pool.close();
+  });
   return {
     review: (reach) => ctx(reach, false),
     fresh: (reach) => ctx(reach, true),
     // The engine shows what a provider process prints among the diagnostics of the stack.
     say: (line) => void process.stdout.write(`${line}\n`),
-    apply: (resource, reach, actions) => new Executor(pool, facts, log, connections(reach)).apply(resource, actions),
+    apply: (resource, reach, actions) => {
+      const work = new Executor(pool, facts, log, connections(reach), { stop: config.stop }).apply(resource, actions);
+      underWay.add(work);
+      return work.finally(() => underWay.delete(work));
+    },
   };
+}
+
+/** Nothing else would ever end this process, and nobody is left to take what it finds. */
+function whenEngineIsGone(stop: AbortSignal, wrapUp: () => Promise<void>): void {
+  stop.addEventListener("abort", () => {
+    if (stop.reason instanceof EngineGone) void wrapUp().finally(() => process.exit(1));
+  });
 }

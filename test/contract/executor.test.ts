@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Action, type Bracket, type PutFile, type Run, waitFor } from "../../actions/action";
 import { fileProbe } from "../../facts/file";
@@ -103,6 +103,55 @@ describe("putFile", () => {
     const failure = await failureOf(applyThrough(cutting, put({ content: "local all all reject\n" })));
     expect(failure.message).toMatch(/5 of 21 bytes arrived/);
     expect([content(), readdirSync(directory)]).toEqual(["old\n", ["target"]]);
+  });
+
+  test.each([
+    ["before the new file is in its place", { check: "kill -9 $$" }, "old\n"],
+    ["after it", { verify: "kill -9 $$" }, "new\n"],
+  ])(
+    "a host that dies %s time and again keeps nothing that the next write does not take over",
+    async (_, how, kept) => {
+      await apply(put({ content: "old\n" }));
+      for (let time = 0; time < 3; time++) await failureOf(apply(put(how)));
+      expect(content()).toBe(kept);
+      await apply(put({ content: "newest\n" }));
+      expect([content(), readdirSync(directory)]).toEqual(["newest\n", ["target"]]);
+    },
+  );
+
+  test("what lies beside the target under the new file's name is not written through", async () => {
+    symlinkSync(join(directory, "victim"), join(directory, "target.repmgr-pulumi"));
+    await apply(put());
+    expect([content(), readdirSync(directory)]).toEqual(["new\n", ["target"]]);
+  });
+
+  test("two writes at the same time leave one of the two texts, whole", async () => {
+    const texts = ["a", "b", "c", "d"].map((letter) => `${letter.repeat(20_000)}\n`);
+    await Promise.all(texts.map((text) => apply(put({ content: text, check: "sleep 0.05" }))));
+    expect(texts).toContain(content());
+    expect(readdirSync(directory)).toEqual(["target"]);
+  });
+
+  test("what a person wrote after the change was planned is kept, and the error says so", async () => {
+    writeFileSync(join(directory, "target"), "by hand\n");
+    for (const found of ["old\n", null]) {
+      const failure = await failureOf(apply(put({ found, why: "who may connect" })));
+      expect(failure.message).toBe(
+        `n1: ${join(directory, "target")} was changed by somebody else after this change was planned; it is left as it ` +
+          `is now. Look at it, and type "pulumi preview" to see what would be changed.\n  while: who may connect`,
+      );
+    }
+    expect([content(), readdirSync(directory)]).toEqual(["by hand\n", ["target"]]);
+  });
+
+  test.each([
+    ["is what was found", "old\n", "old\n"],
+    ["was not there", undefined, null],
+    ["is what is wanted by now", "new\n", "old\n"],
+  ])("a file that %s is replaced", async (_, there, found) => {
+    if (there !== undefined) writeFileSync(join(directory, "target"), there);
+    await apply(put({ found }));
+    expect(content()).toBe("new\n");
   });
 
   function applyThrough(shell: Shell, action: Action): Promise<void> {
