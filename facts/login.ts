@@ -1,4 +1,4 @@
-import { sh } from "../ssh/quote";
+import { sh, sqlLiteral } from "../ssh/quote";
 import type { Probe } from "./probe";
 
 export interface LoginQuestion {
@@ -31,4 +31,12 @@ export function loginProbe(q: LoginQuestion): Probe<string | undefined> {
     script: `${logIn(q)} >/dev/null`,
     parse: ({ code, stderr }) => (code === 0 ? undefined : stderr.trim().slice(-400) || `exit status ${code}`),
   };
+}
+
+/** Shell: prints who uses a replication slot of another node, "pid 4711, n4 from 192.0.2.14", or nothing. */
+export function slotUser(q: LoginQuestion, slot: string): string {
+  const name =
+    "(select r.application_name || ' from ' || r.client_addr from pg_stat_replication r where r.pid = s.active_pid)";
+  const query = `select format('pid %s, %s', active_pid, ${name}) from pg_replication_slots s where active and slot_name = ${sqlLiteral(slot)}`;
+  return `${withPassFile(q, "psql")} -XAtqw -d ${conninfoWord(q)} -c ${sh(query)}`;
 }

@@ -1,5 +1,5 @@
 import { type Action, waitFor } from "../actions/action";
-import { loginProbe } from "../facts/login";
+import { loginProbe, type LoginQuestion, slotUser } from "../facts/login";
 import { renderRepmgrConf } from "../facts/repmgrConf";
 import { clusterPaths, familyLayout } from "../families";
 import { sh } from "../ssh/quote";
@@ -16,6 +16,8 @@ export interface CloneTarget extends ClusterInputs {
 
 /** Time for the primary's own resource to be updated in the same run. */
 const LET_IN_DEADLINE_MS = 120_000;
+/** Twice PostgreSQL's default of wal_sender_timeout, and some. */
+const SLOT_DEADLINE_SECONDS = 150;
 const INITDB_DEADLINE_MS = 300_000;
 /** A clone copies the whole database; a terabyte over a gigabit takes three hours. */
 const CLONE_DEADLINE_MS = 24 * 3_600_000;
@@ -45,18 +47,36 @@ printf 'cluster_name = %s\\n' ${sh(`'${want.cluster}'`)} >>"$building/postgresql
  * the new node's own turn comes.
  */
 export function planLetIn(want: CloneTarget, primary: Member): Action {
-  const { node, address } = primary;
-  const binDirectory = familyLayout(want.family).binDirectory(want.version);
-  const { passFile } = clusterPaths(want.family, want.cluster);
   return waitFor(
     {
       host: want.host,
-      why: `${node}, which is the primary now, lets ${want.node} in (its pg_hba.conf and firewall may still be on their way)`,
+      why: `${primary.node}, which is the primary now, lets ${want.node} in (its pg_hba.conf and firewall may still be on their way)`,
       deadlineMs: LET_IN_DEADLINE_MS,
     },
-    loginProbe({ binDirectory, passFile, address, port: want.port }),
+    loginProbe(loginTo(want, primary)),
     (refusal) => refusal,
   );
+}
+
+/**
+ * Shell. A host that lost power said no goodbye: the primary holds its connection, and with it the slot that a clone
+ * needs, for wal_sender_timeout. Nobody is thrown out: whoever uses the slot may be alive.
+ */
+function untilSlotIsFree(want: CloneTarget, primary: Member): string {
+  const slot = `repmgr_slot_${want.repmgrConf.node_id ?? ""}`;
+  const busy = `the slot ${slot} on ${primary.host} has been in use for ${SLOT_DEADLINE_SECONDS} s`;
+  const end = `sudo -u postgres psql -p ${want.port} -c "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '${slot}'"`;
+  return `tries=0
+while user=$(${slotUser(loginTo(want, primary), slot)}) && [ -n "$user" ]; do
+  tries=$((tries + 1))
+  [ $tries -lt ${SLOT_DEADLINE_SECONDS} ] || { printf '%s: %s. If that is no living server, type there: %s\n' ${sh(busy)} "$user" ${sh(end)}; exit 1; }
+  sleep 1
+done`;
+}
+
+function loginTo(want: CloneTarget, { address }: Member): LoginQuestion {
+  const binDirectory = familyLayout(want.family).binDirectory(want.version);
+  return { binDirectory, passFile: clusterPaths(want.family, want.cluster).passFile, address, port: want.port };
 }
 
 /** A copy of the node that is primary now; repmgr makes the slot and writes standby.signal (repmgr documentation, "repmgr standby clone"). */
@@ -73,7 +93,8 @@ export function planClone(want: CloneTarget, primary: Member): Action[] {
       stdin: renderRepmgrConf(want.cluster, { ...want.repmgrConf, data_directory: `${want.dataDirectory}.building` }),
       script: building(
         want,
-        `conf=$(mktemp /run/repmgr-clone.XXXXXX)
+        `${untilSlotIsFree(want, primary)}
+conf=${sh(`/run/repmgr-clone-${want.cluster}`)}
 trap 'rm -f "$conf"' EXIT
 cat >"$conf"
 chown postgres: "$conf"

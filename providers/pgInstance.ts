@@ -85,7 +85,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
   identity: ["host", "cluster", "version", "port", "dataDirectory"],
   keepsData: "its data would be left behind. Add a new node with the new value, let it follow, then remove this one",
   id: ({ host, port }) => `${host}/${port}`,
-  validate: () => [],
+  validate: passwordProblems,
 
   async observe(ctx, inputs) {
     const paths = clusterPaths(inputs.family, inputs.cluster);
@@ -149,4 +149,15 @@ function seenSettings(inputs: PgInstanceInputs, have: PgInstanceFacts): Record<s
     settings[name] = `${running?.fileSettings[name]?.setting ?? ""} (by ALTER SYSTEM)`;
   }
   return settings;
+}
+
+/** Every node keeps it in a password file, a line of which is one connection (PostgreSQL documentation, "The Password File"). */
+function passwordProblems({ cluster, repmgrPassword }: PgInstanceInputs): string[] {
+  const wrong =
+    repmgrPassword === "" ? "is empty" : /[\0\n\r]/.test(repmgrPassword) ? "holds a line break or a NUL" : "";
+  if (wrong === "") return [];
+  return [
+    `cluster ${cluster}: the password of the role repmgr ${wrong}, which no password file can hold. ` +
+      `Set another one: pulumi config set --secret ${cluster}_repmgr_password, or the secret that repmgr.password_secret names`,
+  ];
 }

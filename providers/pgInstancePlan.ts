@@ -7,7 +7,7 @@ import { clusterPaths, familyLayout } from "../families";
 import { pgpassField, sh, sqlIdentifier } from "../ssh/quote";
 import { equal } from "./canonical";
 import { livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
-import { asPostgres } from "./commands";
+import { asPostgres, dateNow } from "./commands";
 import { planClone, planInitdb } from "./instanceData";
 import { Refused } from "./kind";
 import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
@@ -174,6 +174,7 @@ function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean
       why: `settings: ${changes(parsePostgresConf(conf), want.settings)}`,
       path: `${want.dataDirectory}/postgresql.conf`,
       content: renderPostgresConf(want.cluster, want.settings),
+      ...(isNew ? {} : { found: have.postgresConf?.content ?? null }),
       owner: FILE_OWNER,
       mode: "0600",
       check: settingsCheck(want),
@@ -181,7 +182,8 @@ function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean
   }
   if (isNew || !equal(parseHba(have.hbaConf?.content ?? ""), want.hba)) {
     const hba = putHba(want, `who may connect: ${want.hba.length} rules from the topology and the inventory`);
-    actions.push(isRunning ? { ...hba, verify: hbaCheck(want) } : hba);
+    const found = isNew ? {} : { found: have.hbaConf?.content ?? null };
+    actions.push({ ...hba, ...found, ...(isRunning ? { verify: hbaCheck(want) } : {}) });
   }
   return actions;
 }
@@ -263,7 +265,8 @@ function reload(want: PgInstanceInputs, about: string): Action {
     host: want.host,
     effect: "reload",
     why: `load the configuration without a restart: ${about}`,
-    script: `wrong=$(${ask} -c "select format('pg_hba.conf line %s: %s', line_number, error) from pg_hba_file_rules where error is not null
+    script: `${dateNow(["postgresql.conf", "pg_hba.conf"].map((file) => `${want.dataDirectory}/${file}`))}
+wrong=$(${ask} -c "select format('pg_hba.conf line %s: %s', line_number, error) from pg_hba_file_rules where error is not null
   union all select format('%s line %s: %s', sourcefile, sourceline, error) from pg_file_settings where error is not null and error <> 'setting could not be applied' and error !~ 'cannot be changed without restarting'")
 [ -z "$wrong" ] || { printf 'not loaded, the old configuration stays in force: %s\\n' "$wrong" >&2; exit 1; }
 before=$(${ask} -c 'select pg_conf_load_time()')

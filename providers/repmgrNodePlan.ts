@@ -230,7 +230,8 @@ function planConf(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] 
       ? "repmgr needs its configuration"
       : `repmgr.conf differs in ${names.join(", ") || "what it holds besides"}`;
   const content = renderRepmgrConf(want.cluster, want.repmgrConf);
-  const put: Action = { do: "putFile", host: want.host, why, path, content, ...CONF_FILE };
+  const found = file?.content ?? null;
+  const put: Action = { do: "putFile", host: want.host, why, path, content, found, ...CONF_FILE };
   if (file === undefined) return [put];
   const unit = clusterPaths(want.family, want.cluster).repmgrdUnit;
   // Only some keys are read again on SIGHUP (repmgr documentation, "repmgrd configuration: reloading"); a restart takes them all.
@@ -260,6 +261,7 @@ function planSudoers(want: RepmgrNodeInputs, file: FileFact | undefined): Action
       why: `repmgr starts and stops PostgreSQL through systemd with ${want.sudoCommands.length} exact commands`,
       path: clusterPaths(want.family, want.cluster).sudoers,
       content: render("sudoers", { cluster: want.cluster, commands: want.sudoCommands }),
+      found: file?.content ?? null,
       ...SUDOERS_FILE,
       check: 'visudo -cqf "$1"',
     },

@@ -2,6 +2,7 @@ import type { Action, WaitFor } from "../actions/action";
 import type { FileFact } from "../facts/file";
 import { lastWordsProbe, unitProbe } from "../facts/unit";
 import { shJoin, sh } from "../ssh/quote";
+import { dateNow } from "./commands";
 import { Refused } from "./kind";
 import { type SystemdUnitFacts, type SystemdUnitInputs, unitPath, type UnitScript } from "./systemdUnit";
 
@@ -68,6 +69,7 @@ function planFile(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] {
       why: describeFile(want, have),
       path: unitPath(want.unit),
       content: want.content,
+      found: have.file?.content ?? null,
       owner: "root:root",
       mode: "0644",
     },
@@ -115,7 +117,9 @@ function planRun(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] {
   if (have.unit.isReady && !isOld) return [];
   const now = have.unit.isReady ? "runs with what it had before" : `is ${have.unit.active} and does not do its work`;
   const why = `${unit} has to run; it ${have.unit.active === "inactive" ? "is stopped" : now}`;
-  return [{ do: "run", host, effect: "repmgrd", why, script: `systemctl restart ${sh(unit)}` }, waitUntilReady(want)];
+  const dates = changes ? [] : [dateNow([unitPath(unit), ...want.files.map(({ path }) => path)])];
+  const script = [...dates, `systemctl restart ${sh(unit)}`].join("\n");
+  return [{ do: "run", host, effect: "repmgrd", why, script }, waitUntilReady(want)];
 }
 
 function waitUntilReady(want: SystemdUnitInputs): WaitFor {

@@ -2,6 +2,22 @@ import { sh } from "./quote";
 import type { HostConnection } from "./types";
 
 const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+/** What a login may have set and sudo may have kept, that changes what programs of the scripts do. Proxies are kept. */
+const UNWANTED = [
+  ...["POSIXLY_CORRECT", "TMPDIR", "TZ", "CDPATH", "ENV", "BASH_ENV", "GREP_OPTIONS", "SYSTEMD_LOG_LEVEL"],
+  ...[
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGPORT",
+    "PGDATABASE",
+    "PGUSER",
+    "PGPASSWORD",
+    "PGPASSFILE",
+    "PGSERVICE",
+    "PGSERVICEFILE",
+  ],
+  ...["PGOPTIONS", "PGSSLMODE", "PGCLIENTENCODING", "PGTZ", "PGDATESTYLE", "PGDATA", "PGTARGETSESSIONATTRS"],
+];
 
 /**
  * What /bin/sh runs on the host, with the token as $1 and the size of the script in bytes as $2. It announces itself
@@ -11,7 +27,7 @@ const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
  * dd, because it reads no byte more than it is told to, where other heads read ahead and swallow the script's input.
  */
 export const BOOTSTRAP = [
-  `cd /;umask 022;PATH=${PATH};LC_ALL=C;export PATH LC_ALL`,
+  `cd /;umask 022;PATH=${PATH};LC_ALL=C;export PATH LC_ALL;unset ${UNWANTED.join(" ")}`,
   `echo;echo "$1";echo >&2;echo "$1" >&2`,
   `l=;until [ "$l" = "$1" ];do IFS= read -r l||exit 125;done`,
   `s=$(dd bs="$2" count=1 iflag=fullblock 2>/dev/null)`,

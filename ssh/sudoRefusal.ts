@@ -21,6 +21,13 @@ const REASONS: readonly Reason[] = [
     next: () => "Install it on the host (`apt-get install sudo` as root), or log in as root with sudo: none.",
   },
   {
+    // Before the next: sudo's words for it end in "and try again".
+    pattern: /password (has|is) expired|account or password is expired|password change required/i,
+    why: "the login's password has expired",
+    next: (host) =>
+      `Set a new one at a terminal, \`${sshCommand(host, "passwd").replace(/^ssh /, "ssh -t ")}\`${newSecret(host)}.`,
+  },
+  {
     pattern: /try again|incorrect password|incorrect authentication|no password was provided/i,
     why: "sudo refuses the password",
     next: (host) => `Correct it: \`pulumi config set --secret ${host.sudoPasswordSecret ?? "SUDO_PASSWORD"}\`.`,
@@ -44,6 +51,10 @@ const REASONS: readonly Reason[] = [
       `As root on the host: \`echo 'Defaults:${host.user} !requiretty' > /etc/sudoers.d/${host.user}-tty\`.`,
   },
 ];
+
+function newSecret({ sudoPasswordSecret }: HostConnection): string {
+  return sudoPasswordSecret === undefined ? "" : `, and type \`pulumi config set --secret ${sudoPasswordSecret}\``;
+}
 
 /** sudo asked a second time: what follows on its input must not be taken for guesses, each counts towards a lockout. */
 export function isPasswordRefused(stderr: string): boolean {

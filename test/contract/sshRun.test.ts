@@ -160,6 +160,22 @@ describe("a deadline", () => {
   });
 });
 
+describe("a login shell", () => {
+  it("does not get what it has set into what programs do", async () => {
+    const loginProfile =
+      "umask 0777; cd /; export POSIXLY_CORRECT=1 PGOPTIONS=-cx=y PGHOST=nowhere TMPDIR=/nowhere TZ=Asia/Tokyo LC_ALL=tr_TR.UTF-8 IFS=/";
+    const odd = await SshServer.start({ loginProfile });
+    const result = await pool.run(odd.host({ name: "n4" }), {
+      what: "x",
+      script:
+        'ls /etc/hostname -d; umask; echo "$LC_ALL"; env | grep "^PG\\|TMPDIR\\|^TZ" || echo none; set -- $(echo a/b c); echo $#',
+      deadlineMs: 5000,
+    });
+    expect(result).toEqual({ code: 0, stdout: "/etc/hostname\n0022\nC\nnone\n2\n", stderr: "" });
+    await odd.close();
+  });
+});
+
 describe("a login shell that talks", () => {
   it("does not get its words into the result", async () => {
     const noisy = await SshServer.start({ loginProfile: "echo welcome; echo warning >&2; printf 'no newline'" });

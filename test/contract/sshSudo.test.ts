@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { SudoRefused } from "../../ssh/errors";
 import { SshPool } from "../../ssh/pool";
 import { failureOf, SshServer } from "../support/sshServer";
@@ -90,6 +91,20 @@ describe("sudo", () => {
     expect(error.message).toMatch(
       /n1 \(admin@.*cannot read the facts of n1 as root.*a password is required.*sudo_password_secret/,
     );
+  });
+
+  it("that says the password has expired is not told that the password is wrong", async () => {
+    const said = "sudo: Account or password is expired, reset your password and try again";
+    await start(
+      "password",
+      `#!/bin/sh\necho '${said}' >&2; cat >>guesses; echo 'sudo: a password is required' >&2; exit 1\n`,
+    );
+    const error = await failureOf(run(withPassword("right")));
+    expect(error).toBeInstanceOf(SudoRefused);
+    expect(error.message).toMatch(
+      /as root: the login's password has expired\..*`ssh -t .*admin@127\.0\.0\.1 passwd`, and type `pulumi config set --secret right`/,
+    );
+    expect(readFileSync(`${server.scratch}/guesses`, "utf8")).toBe(`${PASSWORD}\n`);
   });
 
   it("that does not know the login", async () => {
