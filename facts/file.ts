@@ -30,3 +30,16 @@ cat "$f"`,
     },
   };
 }
+
+/** Whether anything stands at a path. */
+export function existsProbe(path: string): Probe<boolean> {
+  return {
+    key: `exists ${path}`,
+    script: `if [ -e ${sh(path)} ]; then echo yes; else echo no; fi`,
+    parse({ stdout }) {
+      const said = stdout.trim();
+      if (said !== "yes" && said !== "no") throw new Error(`neither yes nor no: "${said}"`);
+      return said === "yes";
+    },
+  };
+}

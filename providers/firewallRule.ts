@@ -2,11 +2,13 @@ import { isIP } from "node:net";
 import type { Action } from "../actions/action";
 import { firewallProbe, type FirewallFact, richRule, type SourceRule } from "../facts/firewall";
 import { sh, shJoin } from "../ssh/quote";
+import { claimsOfOthers } from "./claims";
 import type { BaseInputs, Kind } from "./kind";
 
 export interface FirewallRuleInputs extends BaseInputs {
   readonly host: string;
   readonly cluster: string;
+  readonly node: string;
   /** What the port is for: "postgresql". One rule a port: it owns every source that is let in to it. */
   readonly purpose: string;
   readonly port: number;
@@ -81,7 +83,9 @@ export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRu
     };
   },
 
-  planDelete(have, { host, port, sources, cluster }) {
+  planDelete(have, inputs, claims) {
+    const { host, port, sources, cluster } = inputs;
+    if (claimsOfOthers(claims, inputs).some((claim) => claim.host === host && claim.port === port)) return [];
     const ours = new Set(sources);
     return change(have, host, {
       what: `the cluster ${cluster} is no longer managed here: close ${port}/tcp to`,

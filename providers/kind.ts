@@ -1,6 +1,7 @@
 import type { Action } from "../actions/action";
 import type { Probe } from "../facts/probe";
 import type { HostConnection } from "../ssh/types";
+import type { Claims } from "./claims";
 
 /** What every kind's inputs carry. `reach` says how to get to the hosts named in the inputs; it is never compared. */
 export interface BaseInputs {
@@ -39,8 +40,11 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   id(inputs: I): string;
   /** All reasons why the inputs can never work; only fully known inputs get here. */
   validate(inputs: I): string[];
-  /** What is wrong on the hosts before the first write, all of it at once; asked in previews, too. Never throws for a host. */
-  preflight?(ctx: Ctx, inputs: I): Promise<string[]>;
+  /**
+   * What is wrong on the hosts before the first write, all of it at once; asked in previews, too. Never throws for a host.
+   * @param before the inputs of the last run, undefined when there was none
+   */
+  preflight?(ctx: Ctx, inputs: I, before?: I): Promise<string[]>;
   /** Called before a review: may ask for what the reviews of other resources will need, to save round trips. */
   anticipate?(ctx: Ctx, inputs: I): void;
   observe(ctx: Ctx, inputs: I): Promise<F>;
@@ -53,7 +57,8 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   /** The last resource of its cluster: in a preview it tells what was foreseen for all of them. Returns who is primary now. */
   sumUp?(inputs: I, have: F): string;
   project(inputs: I, have: F): Projection<I, O>;
-  planDelete(have: F, inputs: I): Action[];
+  /** @param claims today's inventory: what another node in it has taken over is left alone */
+  planDelete(have: F, inputs: I, claims: Claims): Action[];
 }
 
 /** A change that would risk data or fight a failover; the message says what to do instead. */

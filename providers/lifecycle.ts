@@ -1,5 +1,6 @@
 import type { Action } from "../actions/action";
 import { canonical, equal } from "./canonical";
+import type { Claims } from "./claims";
 import { Forecast } from "./forecast";
 import { type BaseInputs, type Ctx, type Kind, Refused } from "./kind";
 
@@ -18,6 +19,8 @@ export interface World {
   apply(resource: string, reach: BaseInputs["reach"], actions: readonly Action[]): Promise<void>;
   /** A line for who runs the preview. */
   say(line: string): void;
+  /** The nodes of today's inventory. */
+  claims(): Claims;
 }
 
 export type Properties = Record<string, unknown>;
@@ -62,8 +65,8 @@ export class Lifecycle {
   ): Promise<{ property: string; reason: string }[]> {
     const inputs = inputsOf(news);
     const invalid = [...movedData(kind, olds, news), ...kind.validate(inputs)];
-    const reasons = invalid.length > 0 ? invalid : await kind.preflight?.(this.world.review(inputs.reach), inputs);
-    return (reasons ?? []).map((reason) => ({ property: "", reason }));
+    const reasons = invalid.length > 0 ? invalid : await this.preflight(kind, olds, inputs);
+    return reasons.map((reason) => ({ property: "", reason }));
   }
 
   /** Inputs that are still to come are outputs of other resources, which no plan looks at. */
@@ -129,7 +132,18 @@ export class Lifecycle {
   async delete(kind: AnyKind, olds: Properties): Promise<void> {
     const inputs = inputsOf(olds);
     const have = await kind.observe(this.world.fresh(inputs.reach), inputs);
-    await this.world.apply(`${kind.name} ${kind.id(inputs)}`, inputs.reach, kind.planDelete(have, inputs));
+    await this.world.apply(
+      `${kind.name} ${kind.id(inputs)}`,
+      inputs.reach,
+      kind.planDelete(have, inputs, this.world.claims()),
+    );
+  }
+
+  private async preflight(kind: AnyKind, olds: Properties, inputs: BaseInputs): Promise<string[]> {
+    if (kind.preflight === undefined) return [];
+    const before = Object.keys(olds).length === 0 ? undefined : inputsOf(olds);
+    // A host that is no longer in the inventory may still hold what the change is about.
+    return kind.preflight(this.world.review({ ...before?.reach, ...inputs.reach }), inputs, before);
   }
 
   private async converge(kind: AnyKind, inputs: BaseInputs, news: Properties): Promise<Properties> {

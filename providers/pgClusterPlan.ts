@@ -2,6 +2,7 @@ import type { Action } from "../actions/action";
 import { clusterPaths } from "../families";
 import { differences } from "./clusterContent";
 import { isLive, type LiveMember, thePrimary } from "./cluster";
+import { type Claims, isDirectoryClaimed } from "./claims";
 import { repmgr, sqlAction } from "./commands";
 import { Refused } from "./kind";
 import type { PgClusterFacts, PgClusterInputs } from "./pgCluster";
@@ -28,7 +29,10 @@ export function planCluster(
 }
 
 /** Runs first when a cluster goes: repmgrd stops everywhere, then nobody is registered, so no node's end looks like a failure. */
-export function planClusterDelete({ view }: PgClusterFacts, inputs: PgClusterInputs): Action[] {
+export function planClusterDelete({ view }: PgClusterFacts, inputs: PgClusterInputs, claims: Claims): Action[] {
+  const { cluster, dataDirectory } = inputs;
+  if (view.some(({ member: { host, node } }) => isDirectoryClaimed(claims, { host, node, cluster, dataDirectory })))
+    return [];
   const unit = clusterPaths(inputs.family, inputs.cluster).repmgrdUnit;
   const why = `cluster ${inputs.cluster} is taken down: repmgrd must not fail over meanwhile`;
   const stops = view

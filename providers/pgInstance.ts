@@ -1,19 +1,12 @@
 import { parseHba } from "../facts/hbaConf";
-import { fileProbe, type FileFact } from "../facts/file";
+import { existsProbe, fileProbe, type FileFact } from "../facts/file";
 import { parsePostgresConf } from "../facts/postgresConf";
 import { clusterPaths } from "../families";
 import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
 import type { Ctx, Kind } from "./kind";
 import { equal } from "./canonical";
-import {
-  alteredBySystem,
-  DIRECTORY_OWNERSHIP,
-  isLoaded,
-  PASS_FILE,
-  pgpass,
-  planInstance,
-  planInstanceDelete,
-} from "./pgInstancePlan";
+import { alteredBySystem, DIRECTORY_OWNERSHIP, isLoaded, PASS_FILE, pgpass, planInstance } from "./pgInstancePlan";
+import { planInstanceDelete } from "./pgInstanceDelete";
 
 /** One PostgreSQL instance on a host: PGDATA, postgresql.conf, pg_hba.conf and the password file of its cluster. */
 export interface PgInstanceInputs extends ClusterInputs {
@@ -56,6 +49,8 @@ export interface PgInstanceFacts {
   readonly passFile: FileFact | undefined;
   /** pg_hba.conf of the live primary; asked for only while this instance is down, and another one is primary. */
   readonly primaryHba: FileFact | undefined;
+  /** PGDATA.building stands beside PGDATA: an initdb, a clone or a removal that did not come to its end. */
+  readonly isBuilding: boolean;
 }
 
 export interface PgInstanceOutputs {
@@ -89,16 +84,19 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
 
   async observe(ctx, inputs) {
     const paths = clusterPaths(inputs.family, inputs.cluster);
-    const [view, postgresConf, hbaConf, passFile] = await Promise.all([
+    const [view, postgresConf, hbaConf, passFile, isBuilding] = await Promise.all([
       observeCluster(ctx, inputs),
       ctx.ask(inputs.host, fileProbe(`${inputs.dataDirectory}/postgresql.conf`)),
       ctx.ask(inputs.host, fileProbe(`${inputs.dataDirectory}/pg_hba.conf`)),
       ctx.ask(inputs.host, fileProbe(paths.passFile)),
+      ctx.ask(inputs.host, existsProbe(`${inputs.dataDirectory}.building`)),
     ]);
-    return { view, postgresConf, hbaConf, passFile, primaryHba: await askPrimaryHba(ctx, inputs, view) };
+    const primaryHba = await askPrimaryHba(ctx, inputs, view);
+    return { view, postgresConf, hbaConf, passFile, primaryHba, isBuilding };
   },
 
-  isAbsent: ({ passFile, postgresConf }) => passFile === undefined && postgresConf === undefined,
+  isAbsent: ({ passFile, postgresConf, isBuilding }) =>
+    passFile === undefined && postgresConf === undefined && !isBuilding,
 
   plan: planInstance,
 

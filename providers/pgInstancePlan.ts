@@ -32,38 +32,6 @@ export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Act
   return [...passFile, ...changes, ...planOwnership(want, self.facts), ...(loads ? [reload(want, about)] : [])];
 }
 
-/** Removes what is ours and keeps PGDATA, unless the inventory allowed its loss before. */
-export function planInstanceDelete(have: PgInstanceFacts, inputs: PgInstanceInputs): Action[] {
-  const { host, node, cluster, dataDirectory } = inputs;
-  const { facts } = memberOf(have.view, node);
-  if (facts.alive)
-    throw new Refused(
-      `${host}: PostgreSQL of ${cluster}/${node} still runs in ${dataDirectory}; it is not taken away under it`,
-    );
-  const { passFile } = clusterPaths(inputs.family, cluster);
-  const actions: Action[] = [];
-  if (have.passFile !== undefined) {
-    actions.push({
-      do: "run",
-      host,
-      why: `${cluster}/${node} is no longer managed: remove its passwords`,
-      script: `rm -f ${sh(passFile)}`,
-    });
-  }
-  if (inputs.allowDataLoss && facts.data === "present") {
-    refuseOtherCluster(inputs, have);
-    const why = `remove the data of ${cluster}/${node} in ${dataDirectory}, as allow_data_loss says`;
-    actions.push({
-      do: "run",
-      host,
-      why,
-      script: `rm -rf --one-file-system ${sh(dataDirectory)}`,
-      deadlineMs: 600_000,
-    });
-  }
-  return actions;
-}
-
 /** Lines of the password file: repmgr's database and replication, for every node (repmgr documentation, "Password Management"). */
 export function pgpass(inputs: PgInstanceInputs): string {
   const password = pgpassField(inputs.repmgrPassword);
@@ -119,7 +87,8 @@ function refuseForeignData(want: PgInstanceInputs, have: PgInstanceFacts, { fact
   }
 }
 
-function refuseOtherCluster(
+/** @throws Refused when postgresql.conf names another cluster */
+export function refuseOtherCluster(
   { host, dataDirectory, cluster }: PgInstanceInputs,
   { postgresConf }: PgInstanceFacts,
 ): void {

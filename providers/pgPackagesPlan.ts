@@ -3,6 +3,7 @@ import type { FileFact } from "../facts/file";
 import { compareDebianVersions } from "../facts/debianVersion";
 import { sh, shJoin } from "../ssh/quote";
 import { type AptFile, CREATE_CLUSTER_FILE, repositoryFiles } from "../facts/aptFiles";
+import type { Claims } from "./claims";
 import type { PgPackagesFacts, PgPackagesInputs } from "./pgPackages";
 
 const INSTALL_DEADLINE_MS = 900_000;
@@ -51,7 +52,10 @@ apt --no-install-recommends install ${exact} || { apt update; apt --no-install-r
 }
 
 /** Our files go. The packages stay: other clusters or programs on the host may use them, and they hold no state of ours. */
-export function planPackagesDelete(have: PgPackagesFacts, inputs: PgPackagesInputs): Action[] {
+export function planPackagesDelete(have: PgPackagesFacts, inputs: PgPackagesInputs, claims: Claims): Action[] {
+  const here = claims.filter(({ host }) => host === inputs.host);
+  // The files are of the host: those of another major version need them as well.
+  if (here.length > 0 && !here.some(({ version }) => version === inputs.version)) return [];
   const files = inputs.repository && repositoryFiles(inputs.repository);
   const paths = [
     have.createCluster && CREATE_CLUSTER_FILE.path,

@@ -1,16 +1,21 @@
 import { randomUUID } from "node:crypto";
+import { posix } from "node:path";
 import type { Family, RepositorySpec } from "../config/types";
 import { fileProbe } from "../facts/file";
 import { clockProbe, type HostFacts, hostProbe } from "../facts/host";
+import { type Neighbour, neighboursProbe } from "../facts/neighbours";
 import { packagesProbe, type PackagesFact } from "../facts/packages";
 import { parsePostgresConf } from "../facts/postgresConf";
 import { repositoryProbe, type RepositoryFact } from "../facts/repository";
+import { clusterPaths } from "../families";
 import { anticipateReviews } from "./anticipation";
 import type { BaseInputs, Ctx, Kind } from "./kind";
+import { changeProblems } from "./preflightChanges";
 import { problemsOf } from "./preflightProblems";
 
 export interface PreflightNode {
   readonly node: string;
+  readonly id: number;
   readonly host: string;
   readonly address: string;
   readonly isWitness: boolean;
@@ -24,6 +29,7 @@ export interface PreflightInputs extends BaseInputs {
   readonly version: number;
   readonly family: Family;
   readonly dataDirectory: string;
+  readonly failover: "automatic" | "manual";
   readonly packages: readonly string[];
   readonly nodes: readonly PreflightNode[];
 }
@@ -50,6 +56,8 @@ export interface NodeFacts {
   readonly host: HostFacts;
   readonly packages: PackagesFact;
   readonly repository: RepositoryFact | undefined;
+  /** All clusters that this program keeps on the host. */
+  readonly neighbours: readonly Neighbour[];
   /** cluster_name in PGDATA/postgresql.conf. */
   readonly clusterName: string | undefined;
   /** The least by which its clock can differ from ours, in milliseconds: positive when it is ahead. */
@@ -59,12 +67,15 @@ export interface NodeFacts {
 /** Owns nothing: looks at every host of a cluster before anything changes and names every problem at once. */
 export const preflightKind: Kind<PreflightInputs, readonly HostFacts[], PreflightOutputs> = {
   name: "Preflight",
-  managed: ["cluster", "port", "version", "family", "dataDirectory", "packages", "nodes"],
+  managed: ["cluster", "port", "version", "family", "dataDirectory", "failover", "packages", "nodes"],
   identity: ["cluster"],
   id: ({ cluster }) => cluster,
   validate: () => [],
 
-  async preflight(ctx, inputs) {
+  async preflight(ctx, inputs, before) {
+    // What the hosts look like under the new inventory is of no use to who must not have it.
+    const changes = before === undefined ? [] : await changeProblems(ctx, inputs, before);
+    if (changes.length > 0) return changes;
     const findings = await Promise.all(
       inputs.nodes.map((node) =>
         look(ctx, inputs, node).then(
@@ -73,7 +84,7 @@ export const preflightKind: Kind<PreflightInputs, readonly HostFacts[], Prefligh
         ),
       ),
     );
-    return problemsOf(inputs, findings);
+    return problemsOf(inputs, findings, before === undefined);
   },
 
   anticipate: anticipateReviews,
@@ -102,14 +113,17 @@ function questionOf(inputs: PreflightInputs, { node }: PreflightNode): ReturnTyp
 }
 
 async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode): Promise<NodeFacts> {
-  const [host, packages, repository, conf, skewMs] = await Promise.all([
+  const { directory } = clusterPaths(inputs.family, inputs.cluster);
+  const [host, packages, repository, neighbours, conf, skewMs] = await Promise.all([
     ctx.ask(node.host, questionOf(inputs, node)),
     ctx.ask(node.host, packagesProbe(inputs.packages)),
     node.repository && ctx.ask(node.host, repositoryProbe(node.repository, inputs.packages)),
+    ctx.ask(node.host, neighboursProbe(posix.dirname(directory))),
     ctx.ask(node.host, fileProbe(`${inputs.dataDirectory}/postgresql.conf`)),
     measureSkew(ctx, node.host),
   ]);
-  return { host, packages, repository, clusterName: conf && parsePostgresConf(conf.content).cluster_name, skewMs };
+  const clusterName = conf && parsePostgresConf(conf.content).cluster_name;
+  return { host, packages, repository, neighbours, clusterName, skewMs };
 }
 
 /** The host looked at its clock between our asking and its answer: outside of that, the clocks differ. */

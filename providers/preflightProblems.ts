@@ -11,14 +11,18 @@ const SUPPORTED = {
   debian: ["debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04"],
 } as const;
 
-/** Every reason not to touch the cluster's hosts, in order of node. */
-export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[]): string[] {
+/**
+ * Every reason not to touch the cluster's hosts, in order of node.
+ * @param isNew true when state knows nothing of this cluster yet
+ */
+export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[], isNew: boolean): string[] {
   const failed = new Set(findings.filter(({ facts }) => facts === undefined).map(({ node }) => node.address));
   const each = findings.flatMap(({ node, facts, failure }) => {
     if (facts === undefined) return [`cluster ${inputs.cluster}: ${failure ?? "no answer"}`];
     const problems = [
       ...systemProblems(inputs, facts.host),
-      ...portProblems(inputs, facts.host),
+      ...neighbourProblems(inputs, facts, isNew),
+      ...portProblems(inputs, facts),
       ...dataProblems(inputs, facts),
       ...clockProblems(facts),
       ...packageProblems(inputs, node, facts),
@@ -26,7 +30,7 @@ export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[]
     ];
     return problems.map((problem) => `${node.host}: cluster ${inputs.cluster}: ${problem}`);
   });
-  return [...each, ...identifierProblems(inputs, findings)];
+  return [...each, ...identifierProblems(inputs, findings), ...witnessProblems(inputs, findings)];
 }
 
 function systemProblems({ family }: PreflightInputs, { os, release }: HostFacts): string[] {
@@ -35,7 +39,34 @@ function systemProblems({ family }: PreflightInputs, { os, release }: HostFacts)
   return [`runs ${os} (${release}), which is not supported; supported: ${supported.join(", ")}`];
 }
 
-function portProblems({ port, dataDirectory }: PreflightInputs, { listeners, postmasterPid }: HostFacts): string[] {
+/** A cluster of ours holds its port and its directory while it is stopped, too: two of them would be one under two names. */
+function neighbourProblems(inputs: PreflightInputs, { neighbours }: NodeFacts, isNew: boolean): string[] {
+  const { cluster, port, dataDirectory: d } = inputs;
+  const isNested = (a: string, b: string): boolean => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
+  return neighbours.flatMap((other) => {
+    const where = `(node ${other.node}, port ${other.port}, ${other.dataDirectory})`;
+    if (other.cluster === cluster) {
+      if (!isNew || (other.dataDirectory === d && other.port === port)) return [];
+      return [
+        `it is here already ${where}, wanted with port ${port} in ${d}. Put the old values into the inventory, so that it is taken over as it is`,
+      ];
+    }
+    const held = [
+      ...(other.port === port ? [`port ${port}`] : []),
+      ...(isNested(other.dataDirectory, d) ? [`the directory ${d}`] : []),
+    ];
+    if (held.length === 0) return [];
+    return [
+      `${held.join(" and ")} belongs to the cluster "${other.cluster}" ${where}. Give this one values of its own. A cluster keeps its name: to rename one, take ` +
+        `"${other.cluster}" out of the inventory (with allow_data_loss: false, deployed before) and run "pulumi up", which stops it and keeps its data; then add it as "${cluster}" with data_directory: ` +
+        `${other.dataDirectory} and do what the next preview says`,
+    ];
+  });
+}
+
+function portProblems({ port, dataDirectory, cluster }: PreflightInputs, { host, neighbours }: NodeFacts): string[] {
+  if (neighbours.some((other) => other.cluster !== cluster && other.port === port)) return [];
+  const { listeners, postmasterPid } = host;
   const foreign = listeners.filter(({ pids }) => !pids.includes(postmasterPid));
   const [first] = foreign;
   if (first === undefined) return [];
@@ -124,4 +155,18 @@ function identifierProblems({ cluster, dataDirectory }: PreflightInputs, finding
     `cluster ${cluster}: ${dataDirectory} holds different databases on its nodes (system identifiers ${list}). ` +
       "Find out which is the right one and move the others aside; they are then cloned anew.",
   ];
+}
+
+/** A witness has a database of its own; a copy of the cluster's would start as what it was. */
+function witnessProblems({ cluster, dataDirectory: d }: PreflightInputs, findings: readonly Finding[]): string[] {
+  const identifiers = findings.map(({ node, facts }) => ({ node, identifier: facts?.host.systemIdentifier ?? "" }));
+  const isCopy = (identifier: string): boolean =>
+    identifiers.some((other) => !other.node.isWitness && other.identifier === identifier);
+  return identifiers
+    .filter(({ node, identifier }) => node.isWitness && identifier !== "" && isCopy(identifier))
+    .map(
+      ({ node }) =>
+        `${node.host}: cluster ${cluster}: ${d} holds a copy of the cluster's data, and ${node.node} shall be the witness, which has a database of its own. ` +
+        `Move it aside: sudo mv ${d} ${d}.old`,
+    );
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Executor } from "../actions/executor";
 import { ActionLog } from "../actions/log";
 import { loadHosts } from "../config/loadHosts";
+import { loadNodes } from "../config/loadNodes";
 import { FactLoader } from "../facts/loader";
 import { SshPool } from "../ssh/pool";
 import type { HostConnection, SecretLookup } from "../ssh/types";
@@ -52,6 +53,7 @@ export function openSession(config: SessionConfig): World {
       underWay.add(work);
       return work.finally(() => underWay.delete(work));
     },
+    claims: () => loadNodes(config.inventory),
   };
 }
 

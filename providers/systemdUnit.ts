@@ -16,6 +16,7 @@ export interface UnitScript {
 export interface SystemdUnitInputs extends BaseInputs {
   readonly host: string;
   readonly cluster: string;
+  readonly node: string;
   /** "repmgrd-main.service" */
   readonly unit: string;
   readonly content: string;

@@ -3,6 +3,7 @@ import type { FileFact } from "../facts/file";
 import { lastWordsProbe, unitProbe } from "../facts/unit";
 import { shJoin, sh } from "../ssh/quote";
 import { dateNow } from "./commands";
+import { type Claims, isRenamed } from "./claims";
 import { Refused } from "./kind";
 import { type SystemdUnitFacts, type SystemdUnitInputs, unitPath, type UnitScript } from "./systemdUnit";
 
@@ -20,7 +21,8 @@ export function planUnit(want: SystemdUnitInputs, have: SystemdUnitFacts): Actio
 }
 
 /** @throws Refused while PostgreSQL runs: taking its unit away would leave it without one to stop it by */
-export function planUnitDelete(have: SystemdUnitFacts, inputs: SystemdUnitInputs): Action[] {
+export function planUnitDelete(have: SystemdUnitFacts, inputs: SystemdUnitInputs, claims: Claims): Action[] {
+  if (isRenamed(claims, inputs)) return [];
   const { host, unit, cluster, running, files } = inputs;
   const isActive = !["inactive", "failed"].includes(have.unit.active);
   if (isActive && running === undefined) {

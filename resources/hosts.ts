@@ -30,9 +30,10 @@ export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Pre
       family: cluster.family,
       dataDirectory: cluster.dataDirectory,
       packages: familyLayout(cluster.family).packages(cluster.version),
-      nodes: cluster.nodes.map(({ name, host, address, initialRole }) => {
+      failover: cluster.failover,
+      nodes: cluster.nodes.map(({ name, id, host, address, initialRole }) => {
         const { repository } = hostOf(inventory, host);
-        return { node: name, host, address, isWitness: initialRole === "witness", repository };
+        return { node: name, id, host, address, isWitness: initialRole === "witness", repository };
       }),
     },
     {},

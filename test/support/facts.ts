@@ -202,6 +202,7 @@ export function instanceFacts(
     hbaConf: file(renderHba(want.cluster, want.hba)),
     passFile: file(pgpass(want)),
     primaryHba: undefined,
+    isBuilding: false,
     ...over,
   };
 }

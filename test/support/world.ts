@@ -70,6 +70,7 @@ export class ScratchWorld implements World, Shell {
   /** What who runs a preview is told. */
   readonly said: string[] = [];
   say = (line: string): void => void this.said.push(line);
+  claims = () => [];
   review = () => ({ ask: this.asking(false) });
   fresh = () => ({ ask: this.asking(true) });
   apply: World["apply"] = (resource, _reach, actions) =>

@@ -204,7 +204,7 @@ test("what it projects is exactly its inputs when healthy", () => {
 
 describe("it goes", () => {
   const goes = (nodes: InstanceFacts[]): string[] =>
-    facts.whys(pgClusterKind.planDelete(facts.clusterFacts(facts.view(nodes)), facts.pgClusterInputs()));
+    facts.whys(pgClusterKind.planDelete(facts.clusterFacts(facts.view(nodes)), facts.pgClusterInputs(), []));
 
   test("repmgrd stops everywhere before anybody is unregistered", () => {
     expect(goes([facts.primary(), facts.standby(2), facts.standby(3, 1, {}, { repmgrd: "activating" })])).toEqual([

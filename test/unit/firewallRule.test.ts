@@ -8,6 +8,7 @@ const want: FirewallRuleInputs = {
   reach: {},
   host: "pg3",
   cluster: "main",
+  node: "n1",
   purpose: "postgresql",
   port: 5432,
   sources: ["198.18.0.0/24", "198.18.0.11/32", "198.18.0.12/32", "198.18.0.13/32"],
@@ -100,10 +101,10 @@ test("other services, port ranges and other protocols are nobody's to remove", (
 
 test("delete closes exactly what the inventory opened", () => {
   const before = have([...want.sources, "10.0.0.0/8"]);
-  const after = carriedOut(before, scripts(firewallRuleKind.planDelete(before, want)));
+  const after = carriedOut(before, scripts(firewallRuleKind.planDelete(before, want, [])));
   expect(after.runtime.map(({ source }) => source)).toEqual(["10.0.0.0/8", "10.9.9.9/32"]);
   expect(after.permanent).toEqual(after.runtime);
-  expect(firewallRuleKind.planDelete(after, want)).toEqual([]);
+  expect(firewallRuleKind.planDelete(after, want, [])).toEqual([]);
 });
 
 test.each(["inactive\n", "failed\n", "unknown\n"])(
@@ -112,7 +113,7 @@ test.each(["inactive\n", "failed\n", "unknown\n"])(
     const facts = parsed(firewallProbe, said);
     expect(firewallRuleKind.plan(want, facts)).toEqual([]);
     expect(firewallRuleKind.project(want, facts)).toEqual({ inputs: want, outputs: { backend: "none", zone: "" } });
-    expect(firewallRuleKind.planDelete(facts, want)).toEqual([]);
+    expect(firewallRuleKind.planDelete(facts, want, [])).toEqual([]);
   },
 );
 

@@ -378,7 +378,7 @@ describe("what a review shows", () => {
 describe("it goes", () => {
   const leave = (c: Case): ReturnType<typeof plan> => {
     const inputs = facts.instanceInputs(1, c.want);
-    return pgInstanceKind.planDelete(facts.instanceFacts(inputs, facts.view(c.nodes), c.have), inputs);
+    return pgInstanceKind.planDelete(facts.instanceFacts(inputs, facts.view(c.nodes), c.have), inputs, []);
   };
   const stopped = [facts.formerPrimary(), facts.standby(2), facts.standby(3)];
 
@@ -387,10 +387,31 @@ describe("it goes", () => {
     expect(facts.shell(leave({ nodes: stopped }))).not.toContain(DATA);
   });
 
+  test("what an initdb or a clone left half done goes, whatever state says", () => {
+    const actions = leave({ nodes: stopped, have: { isBuilding: true } });
+    expect(facts.whys(actions).at(-1)).toBe(`pg1: ${DATA}.building is a copy that was never finished: remove it`);
+    expect(facts.shell(actions)).not.toContain("mv ");
+    expect(leave({ nodes: stopped, have: { isBuilding: true, passFile: undefined } })).toHaveLength(1);
+  });
+
+  test("the slot that a clone made for a node which was never registered goes, and no other", () => {
+    const slots = [1, 2].map((id) => ({ name: `repmgr_slot_${id}`, active: false, walStatus: "reserved" }));
+    const nodes = (rows: ReturnType<typeof facts.rows>): Case["nodes"] => [
+      absent,
+      facts.primary({ repmgr: { nodes: rows } }, { slots }),
+      facts.standby(3, 2),
+    ];
+    const whys = (c: Case): string[] => facts.whys(leave(c));
+    const drop = "pg2: the slot of n1 would keep WAL for ever: drop it, its node is stopped and leaves the cluster";
+    const unregistered = facts.rows(2).filter(({ id }) => id !== 1);
+    expect(whys({ nodes: nodes(unregistered), have: NOTHING })).toEqual([drop]);
+    expect(whys({ nodes: nodes(facts.rows(2)), have: NOTHING })).toEqual([]);
+  });
+
   test("PGDATA goes only when the state says that it may", () => {
     const actions = leave({ nodes: stopped, want: { allowDataLoss: true } });
     expect(facts.whys(actions).at(-1)).toBe(`pg1: remove the data of main/n1 in ${DATA}, as allow_data_loss says`);
-    expect(facts.shell(actions)).toContain(`rm -rf --one-file-system '${DATA}'`);
+    expect(facts.shell(actions)).toContain(`data='${DATA}'`);
   });
 
   test("nothing is done twice", () => {

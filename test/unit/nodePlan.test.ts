@@ -556,22 +556,33 @@ describe("its files", () => {
 describe("a node leaves", () => {
   const leave = (c: Case): ReturnType<typeof plan> => {
     const inputs = facts.nodeInputs(c.self, c.want);
-    return repmgrNodeKind.planDelete(facts.nodeFacts(inputs, facts.view(c.nodes, c.witness)), inputs);
+    return repmgrNodeKind.planDelete(facts.nodeFacts(inputs, facts.view(c.nodes, c.witness)), inputs, []);
   };
   const failedOver = facts
     .rows(2)
     .map((row) => (row.id === 1 ? { ...row, type: "primary" as const, active: false } : row));
   const slots = [{ name: "repmgr_slot_2", active: true, walStatus: "reserved" }];
+  const slot3 = [{ name: "repmgr_slot_3", active: true, walStatus: "reserved" }];
 
   test.each<[string, Case, string[]]>([
     [
       "a standby of a cluster that stays",
       { self: 2, nodes: [facts.primary({}, { slots }), facts.standby(2), facts.standby(3)] },
       [
-        "pg1: n2 leaves the cluster: unregister it",
         "pg2: main/n2 is no longer managed: stop its PostgreSQL",
-        "pg1: the slot of n2 would keep WAL for ever: drop it, its node is stopped and unregistered",
+        "pg1: the slot of n2 would keep WAL for ever: drop it, its node is stopped and leaves the cluster",
+        "pg1: n2 leaves the cluster: unregister it",
         "pg2: main/n2 is no longer managed: remove repmgr's files",
+      ],
+    ],
+    [
+      "a standby that followed another standby: its slot is there",
+      { self: 3, nodes: [facts.primary(), facts.standby(2, 1, { slots: slot3 }), facts.standby(3, 2)] },
+      [
+        "pg3: main/n3 is no longer managed: stop its PostgreSQL",
+        "pg2: the slot of n3 would keep WAL for ever: drop it, its node is stopped and leaves the cluster",
+        "pg1: n3 leaves the cluster: unregister it",
+        "pg3: main/n3 is no longer managed: remove repmgr's files",
       ],
     ],
     [

@@ -155,11 +155,11 @@ test("a replaced key and a removed ban show, too", () => {
 });
 
 test("delete takes our files and no package, and nothing the second time", () => {
-  const script = scripts(pgPackagesKind.planDelete(converged, want));
+  const script = scripts(pgPackagesKind.planDelete(converged, want, []));
   expect(script.split(" ").slice(2)).toEqual(
     [CREATE_CLUSTER_FILE, files.source, files.key].map(({ path }) => `'${path}'`),
   );
-  expect(pgPackagesKind.planDelete({ ...bare, packages: converged.packages }, want)).toEqual([]);
+  expect(pgPackagesKind.planDelete({ ...bare, packages: converged.packages }, want, [])).toEqual([]);
 });
 
 test("a repository's name that is no file name is refused", () => {

@@ -14,8 +14,15 @@ const inputs: PreflightInputs = {
   version: 17,
   family: "debian",
   dataDirectory: "/var/lib/postgresql/17/main",
+  failover: "automatic",
   packages: ["postgresql-17", "postgresql-17-repmgr"],
-  nodes: [1, 2, 3].map((n) => ({ node: `n${n}`, host: `pg${n}`, address: `198.18.0.1${n}`, isWitness: n === 3 })),
+  nodes: [1, 2, 3].map((n) => ({
+    node: `n${n}`,
+    id: n,
+    host: `pg${n}`,
+    address: `198.18.0.1${n}`,
+    isWitness: n === 3,
+  })),
 };
 
 const fresh: HostFacts = { ...parseHost(recorded("host")), unreachable: {} };
@@ -26,6 +33,7 @@ interface Answers {
   readonly failure?: string;
   readonly conf?: string;
   readonly skewMs?: number;
+  readonly neighbours?: string;
   readonly packages?: string;
   readonly repository?: string;
 }
@@ -39,6 +47,7 @@ function world(answers: Record<string, Answers>): Ctx {
       if (a.failure !== undefined) return Promise.reject(new Error(a.failure));
       const text = (stdout: string, code = 0): Promise<T> => Promise.resolve(parsed(probe, stdout, code));
       if (probe.key.startsWith("host ")) return Promise.resolve((a.host ?? fresh) as T);
+      if (probe.key.startsWith("neighbours ")) return text(a.neighbours ?? "");
       if (probe.key.startsWith("clock ")) return text(`${Date.now() + (a.skewMs ?? 0)}\n`);
       if (probe.key.startsWith("packages ")) return text(a.packages ?? installed);
       if (probe.key.startsWith("repository ")) return text(a.repository ?? "");
@@ -71,6 +80,11 @@ test("a host that cannot be asked hides no other's problem, and is not blamed tw
   ]);
 });
 
+const neighbour = (cluster: string, port: number, d: string): string =>
+  `=${cluster}\nnode_id=1\nnode_name='n1'\nconninfo='host=198.18.0.11 port=${port} user=repmgr'\ndata_directory='${d}'\n`;
+const CRM_HOLDS = (what: string): RegExp =>
+  new RegExp(`${what} belongs to the cluster "crm" \\(node n1.*take "crm" out of the inventory.*data_directory: /`);
+
 test.each<[string, Answers, RegExp]>([
   [
     "another system",
@@ -92,6 +106,17 @@ test.each<[string, Answers, RegExp]>([
   ["data of another cluster", { host: running, conf: "cluster_name='crm'" }, /of the cluster "crm", wanted "main"/],
   ["data of no cluster", { host: running, conf: "port = 5432" }, /that name no cluster.*tee -a/],
   ["data without a configuration", { host: running }, /that name no cluster/],
+  ["a cluster of ours on the port", { neighbours: neighbour("crm", 5432, "/srv/crm") }, CRM_HOLDS("port 5432")],
+  [
+    "a cluster of ours in the directory",
+    { neighbours: neighbour("crm", 5433, "/var/lib/postgresql/17") },
+    CRM_HOLDS("the directory /var/lib/postgresql/17/main"),
+  ],
+  [
+    "the same cluster, whose state was lost, elsewhere",
+    { neighbours: neighbour("main", 5432, "/srv/main") },
+    /is here already \(node n1, port 5432, \/srv\/main\), wanted with port 5432 in \/var/,
+  ],
   ["a full disk", { host: { ...fresh, freeBytes: 2 ** 30 } }, /1\.0 GiB are free.*at least 2\.0 GiB/],
   ["a clock ahead", { skewMs: 5_000 }, /[45]\.\d s ahead of/],
   ["a clock behind", { skewMs: -60_000 }, /(60\.0|59\.9) s behind/],
@@ -110,6 +135,19 @@ test.each<[string, Answers, RegExp]>([
   expect(found).toHaveLength(1);
   expect(found[0]).toMatch(/^pg1: cluster main: /);
   expect(found[0]).toMatch(message);
+});
+
+test("other clusters with values of their own are no problem, nor is what was made by hand of a known one", async () => {
+  const others = neighbour("crm", 5433, "/var/lib/postgresql/17/crm") + neighbour("main", 5432, inputs.dataDirectory);
+  expect(await problems({ pg1: { neighbours: others } })).toEqual([]);
+  const edited = { pg1: { neighbours: neighbour("main", 7, "/elsewhere") } };
+  expect(await preflightKind.preflight?.(world(edited), inputs, inputs)).toEqual([]);
+});
+
+test("a witness that would begin with a copy of the cluster's data is refused", async () => {
+  const there = { host: running, conf: "cluster_name = 'main'" };
+  const found = await problems({ pg1: there, pg2: there, pg3: there });
+  expect(found).toEqual([expect.stringMatching(/^pg3: cluster main: .*n3 shall be the witness.*sudo mv/)]);
 });
 
 test("full disks and small clock differences do not matter where they do no harm", async () => {

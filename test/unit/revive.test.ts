@@ -64,15 +64,15 @@ function allPlans(
     return [
       ...planned(() => pgInstanceKind.plan(instanceWant, facts.instanceFacts(instanceWant, view, files))),
       ...planned(() => repmgrNodeKind.plan(nodeWant, facts.nodeFacts(nodeWant, view))),
-      ...planned(() => pgInstanceKind.planDelete(facts.instanceFacts(instanceWant, view), instanceWant)),
-      ...planned(() => repmgrNodeKind.planDelete(facts.nodeFacts(nodeWant, view), nodeWant)),
+      ...planned(() => pgInstanceKind.planDelete(facts.instanceFacts(instanceWant, view), instanceWant, [])),
+      ...planned(() => repmgrNodeKind.planDelete(facts.nodeFacts(nodeWant, view), nodeWant, [])),
     ];
   });
   const clusterWant = facts.pgClusterInputs({ members, failover: how.failover });
   return [
     ...ofNodes,
     ...planned(() => pgClusterKind.plan(clusterWant, facts.clusterFacts(view))),
-    ...planned(() => pgClusterKind.planDelete(facts.clusterFacts(view), clusterWant)),
+    ...planned(() => pgClusterKind.planDelete(facts.clusterFacts(view), clusterWant, [])),
   ];
 }
 

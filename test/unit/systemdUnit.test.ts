@@ -9,6 +9,7 @@ const postgresql: SystemdUnitInputs = {
   reach: {},
   host: "pg3",
   cluster: "main",
+  node: "n1",
   unit: "postgresql-main.service",
   content: "[Service]\n",
   files: [{ path: "/etc/repmgr/main/start-guard", content: "#!/bin/sh\n", mode: "0755", owner: "root:root" }],
@@ -48,7 +49,7 @@ test("a unit nobody has heard of is absent, and is made in the order that surviv
     "systemctl enable 'repmgrd-main.service'",
     "systemctl restart 'repmgrd-main.service'",
   ]);
-  expect(systemdUnitKind.planDelete(bare, repmgrd)).toEqual([]);
+  expect(systemdUnitKind.planDelete(bare, repmgrd, [])).toEqual([]);
 });
 
 test("a daemon that systemd calls active but that never began its work is not running", () => {
@@ -103,12 +104,12 @@ test("the wait for a daemon that dies says what it said last", async () => {
 
 test("delete: PostgreSQL's unit stays while the server runs", () => {
   const alive = { ...stopped, unit: { ...stopped.unit, active: "active" } };
-  expect(() => systemdUnitKind.planDelete(alive, postgresql)).toThrow(Refused);
+  expect(() => systemdUnitKind.planDelete(alive, postgresql, [])).toThrow(Refused);
 });
 
 test("delete: repmgrd is stopped, a stopped PostgreSQL loses unit and guard", () => {
-  expect(scripts(systemdUnitKind.planDelete(converged, repmgrd))).toContain("disable --now 'repmgrd-main.service'");
-  const script = scripts(systemdUnitKind.planDelete(stopped, postgresql));
+  expect(scripts(systemdUnitKind.planDelete(converged, repmgrd, []))).toContain("disable --now 'repmgrd-main.service'");
+  const script = scripts(systemdUnitKind.planDelete(stopped, postgresql, []));
   expect(script).toContain("rm' '-f' '/etc/systemd/system/postgresql-main.service' '/etc/repmgr/main/start-guard'");
   expect(script).toContain("rmdir --ignore-fail-on-non-empty");
 });

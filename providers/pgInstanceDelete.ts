@@ -1,0 +1,65 @@
+import type { Action } from "../actions/action";
+import { rejoinMark } from "../facts/rewind";
+import { clusterPaths } from "../families";
+import { sh } from "../ssh/quote";
+import { type Claims, claimsOfOthers, isDirectoryClaimed, isRenamed } from "./claims";
+import { livePrimaries, memberOf } from "./cluster";
+import { oneAtATime } from "./instanceData";
+import { Refused } from "./kind";
+import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
+import { refuseOtherCluster } from "./pgInstancePlan";
+import { planSlots } from "./slots";
+
+const REMOVE_DEADLINE_MS = 600_000;
+
+/**
+ * Removes what is ours and keeps PGDATA, unless the inventory allowed its loss before.
+ * @throws Refused while it runs, and when the data to remove are another cluster's
+ */
+export function planInstanceDelete(have: PgInstanceFacts, inputs: PgInstanceInputs, claims: Claims): Action[] {
+  if (isRenamed(claims, inputs)) return [];
+  const passFile = planPassFile(have, inputs);
+  if (isDirectoryClaimed(claims, inputs)) return passFile;
+  const { host, node, cluster, dataDirectory } = inputs;
+  const { facts } = memberOf(have.view, node);
+  if (facts.alive)
+    throw new Refused(
+      `${host}: PostgreSQL of ${cluster}/${node} still runs in ${dataDirectory}; it is not taken away under it`,
+    );
+  const kept = [...planStraySlot(have, inputs, claims), ...passFile];
+  const goes = inputs.allowDataLoss && facts.data === "present";
+  if (goes) refuseOtherCluster(inputs, have);
+  if (!goes && !have.isBuilding) return kept;
+  const why = goes
+    ? `remove the data of ${cluster}/${node} in ${dataDirectory}, as allow_data_loss says`
+    : `${dataDirectory}.building is a copy that was never finished: remove it`;
+  const script = removeScript(inputs, goes);
+  return [...kept, { do: "run", host, why, script, deadlineMs: REMOVE_DEADLINE_MS }];
+}
+
+function planPassFile({ passFile }: PgInstanceFacts, { host, node, cluster, family }: PgInstanceInputs): Action[] {
+  if (passFile === undefined) return [];
+  const why = `${cluster}/${node} is no longer managed: remove its passwords`;
+  return [{ do: "run", host, why, script: `rm -f ${sh(clusterPaths(family, cluster).passFile)}` }];
+}
+
+/** A clone makes its slot before its node is registered; when it never was, this is the only one who knows of it. */
+function planStraySlot({ view }: PgInstanceFacts, inputs: PgInstanceInputs, claims: Claims): Action[] {
+  const { id } = memberOf(view, inputs.node).member;
+  const isClaimed = claimsOfOthers(claims, inputs).some((c) => c.cluster === inputs.cluster && c.id === id);
+  const [primary] = livePrimaries(view);
+  if (isClaimed || primary === undefined || primary.facts.repmgr === undefined) return [];
+  if (primary.member.id === id || primary.facts.repmgr.nodes.some((row) => row.id === id)) return [];
+  return planSlots(inputs, [primary], { node: inputs.node, id });
+}
+
+/** Put aside first: what is half removed must never be taken for PGDATA, and is found again after a cut. */
+function removeScript(inputs: PgInstanceInputs, goes: boolean): string {
+  const aside = `if [ -d "$data" ]; then
+  rm -rf --one-file-system "$data.building"
+  rm -f ${sh(rejoinMark(inputs.dataDirectory))}
+  mv "$data" "$data.building"
+fi
+`;
+  return oneAtATime(inputs, `${goes ? aside : ""}rm -rf --one-file-system "$data.building"`);
+}

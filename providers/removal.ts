@@ -1,0 +1,122 @@
+import { clusterPaths } from "../families";
+import {
+  type ClusterInputs,
+  type ClusterView,
+  isLive,
+  type LiveMember,
+  livePrimaries,
+  type MemberFacts,
+} from "./cluster";
+import { isNamed, parseSynchronous } from "./synchronous";
+
+/** Fewer voters than this elect nobody safely: one alone promotes itself as soon as it loses sight of the primary. */
+const LEAST_VOTERS = 2;
+
+type Removal = Pick<ClusterInputs, "cluster" | "family" | "failover">;
+
+/**
+ * Why nodes must not leave a cluster that stays, as it is right now: one is the live primary, synchronous replication
+ * waits for it, or the others would be too few to elect a primary safely.
+ * @param view all nodes before the removal
+ * @param joining voters that are there besides those of the view, or will be before anything is removed
+ */
+export function removalProblems(of: Removal, view: ClusterView, leaving: readonly string[], joining: number): string[] {
+  const gone = view.filter(({ member }) => leaving.includes(member.node));
+  if (gone.length === 0) return [];
+  const primaries = gone.filter(isLive).filter((m) => livePrimaries(view).includes(m));
+  const mute = gone.filter((m) => isMutePrimary(m, view));
+  if (primaries.length + mute.length > 0) {
+    return [...primaries.map((m) => isPrimary(of, m, view)), ...mute.map((m) => cannotAsk(of, m))];
+  }
+  const [primary] = livePrimaries(view);
+  if (primary === undefined) return [];
+  return [...synchronousProblems(of, primary, leaving), ...quorumProblems(of, primary, { view, leaving, joining })];
+}
+
+function isPrimary(of: Removal, { member }: LiveMember, view: ClusterView): string {
+  const others = view.filter((m) => m.member.node !== member.node).map((m) => m.member.node);
+  return (
+    `cluster ${of.cluster}: ${member.node} on ${member.host} is the primary and ${others.join(", ")} depend on it. ` +
+    `Make another node primary first: type "sudo systemctl stop postgresql-${of.cluster}" on ${member.host}, ${heir(of)}. Then run "pulumi up" with ` +
+    `${member.node} back in the inventory, which brings it back as a standby, and only then remove it.`
+  );
+}
+
+function heir({ failover, family, cluster }: Removal): string {
+  if (failover === "automatic") return "and wait until repmgrd has promoted another";
+  return `then "sudo -u postgres repmgr -f ${clusterPaths(family, cluster).repmgrConf} standby promote" on the host of the most advanced standby`;
+}
+
+/** Up, no standby, and answers nobody: it may be the primary of the others. */
+function isMutePrimary({ member, facts }: MemberFacts, view: ClusterView): boolean {
+  return (
+    facts.alive &&
+    facts.running === undefined &&
+    livePrimaries(view).length === 0 &&
+    !facts.isStandby &&
+    !member.witness
+  );
+}
+
+function cannotAsk({ cluster }: Removal, { member, facts }: MemberFacts): string {
+  return (
+    `cluster ${cluster}: ${member.node} on ${member.host} is up as a primary and refuses connections (${facts.refusal}), so nobody can see who depends on it. ` +
+    `Make it answer, or stop it with "sudo systemctl stop postgresql-${cluster}".`
+  );
+}
+
+/** Commits wait for ever when fewer standbys are left than have to confirm them. */
+function synchronousProblems(
+  { cluster }: Removal,
+  { member, facts }: LiveMember,
+  leaving: readonly string[],
+): string[] {
+  const text = facts.running.settings.synchronous_standby_names?.setting ?? "";
+  const wanted = parseSynchronous(text);
+  if (wanted === undefined) return [];
+  const standbys = facts.running.replicas.filter(({ name, state }) => state === "streaming" && isNamed(wanted, name));
+  const left = standbys.filter(({ name }) => !leaving.includes(name));
+  const needed = leaving.filter((node) => isNamed(wanted, node));
+  if (needed.length === 0 || left.length >= wanted.count) return [];
+  return [
+    `cluster ${cluster}: ${needed.join(" and ")} cannot be removed: synchronous_standby_names of the primary ${member.node} on ${member.host} is "${text}", and ` +
+      `with ${left.map(({ name }) => name).join(", ") || "no standby"} left of the ${wanted.count} it waits for every commit would hang. ` +
+      `Let another of its standbys stream first, or ask for less: "alter system set synchronous_standby_names = ...; select pg_reload_conf()" on ${member.host}.`,
+  ];
+}
+
+interface Voting {
+  readonly view: ClusterView;
+  readonly leaving: readonly string[];
+  readonly joining: number;
+}
+
+/** What the inventory says is enough may be down just now: what counts is who can vote at this moment. */
+function quorumProblems(
+  { cluster, failover }: Removal,
+  primary: LiveMember,
+  { view, leaving, joining }: Voting,
+): string[] {
+  if (failover !== "automatic") return [];
+  const voters = view.filter((m) => isVoter(m, primary));
+  const left = voters.filter(({ member }) => !leaving.includes(member.node));
+  if (left.length + joining >= LEAST_VOTERS || left.length === voters.length) return [];
+  const needed = voters
+    .filter((m) => !left.includes(m))
+    .map(({ member }) => `${member.node}${member.witness ? " (the witness)" : ""}`);
+  const down = view.filter((m) => m !== primary && !voters.includes(m) && !leaving.includes(m.member.node));
+  const names = down.map(({ member }) => `${member.node} on ${member.host}`).join(" and ");
+  return [
+    `cluster ${cluster}: ${needed.join(" and ")} cannot be removed now: ${left.map(({ member }) => member.node).join(", ") || "nobody"} would be left to elect a primary, ` +
+      `and one alone promotes itself beside a living primary when it merely loses sight of it. ` +
+      (names === ""
+        ? `Add a node first, or set "failover: manual".`
+        : `Bring back ${names} first ("pulumi up" with all nodes in the inventory), or set "failover: manual".`),
+  ];
+}
+
+/** A standby of the primary itself, or the witness; each of them running (repmgr documentation, "Using a witness server"). */
+function isVoter(m: MemberFacts, primary: LiveMember): boolean {
+  if (!isLive(m) || m === primary) return false;
+  return m.member.witness || m.facts.running.walReceiver?.senderHost === primary.member.address;
+}
