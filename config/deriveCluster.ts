@@ -38,6 +38,7 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
     databases: Object.entries(raw.databases).map(([database, own]) => ({ name: database, ...own })),
     hooks: { afterDeploy: raw.hooks.after_deploy },
     checksums: raw.checksums,
+    protect: raw.protect,
     allowDataLoss: raw.allow_data_loss,
   };
 }

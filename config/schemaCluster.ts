@@ -139,6 +139,7 @@ export const clusterSchema = z
       .boolean()
       .default(true)
       .describe("Data checksums. Where data have none, 'up' enables them node by node, each down meanwhile."),
+    protect: z.boolean().default(false).describe("Pulumi refuses to delete anything of it, until an `up` with false."),
     allow_data_loss: z
       .boolean()
       .default(false)

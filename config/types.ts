@@ -103,6 +103,8 @@ export interface ClusterSpec {
   readonly hooks: { readonly afterDeploy: readonly HookSpec[] };
   /** false: data without checksums stay as they are. */
   readonly checksums: boolean;
+  /** Nothing of it can be deleted while this is true in state. */
+  readonly protect: boolean;
   /** When true PGDATA may be removed on destroy; recorded in state before it counts. */
   readonly allowDataLoss: boolean;
 }

@@ -24,7 +24,8 @@ export class Cluster extends pulumi.ComponentResource {
     preflight: pulumi.Resource,
     packages: ReadonlyMap<string, PgPackages>,
   ) {
-    super("repmgr:index:Cluster", spec.name);
+    // Inherited by all that lies below it: half a node taken away would be worse than a whole one.
+    super("repmgr:index:Cluster", spec.name, {}, { protect: spec.protect });
     const context: ClusterContext = { spec, inventory, parent: this, shared: sharedInputs(spec, inventory) };
     const packagesOf = ({ host }: NodeSpec): pulumi.Resource[] => [
       packages.get(`${host}/${spec.version}`) ?? preflight,

@@ -113,6 +113,14 @@ describe("the program, one cluster of three", () => {
   });
 });
 
+test("protect holds for everything of a cluster, and for nothing else", async () => {
+  const graph = await programGraph(inventory({ main: { ...main, protect: true }, other }));
+  for (const { name, isProtected } of own(graph)) {
+    const isOfMain = graph.get(name)?.parent === "Cluster main";
+    expect([name, isProtected]).toEqual([name, isOfMain]);
+  }
+});
+
 describe("the program, two clusters on the same hosts", () => {
   let graph: Map<string, Asked>;
   beforeAll(async () => {

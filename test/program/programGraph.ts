@@ -10,6 +10,7 @@ export interface Asked {
   readonly name: string;
   readonly parent: string;
   readonly dependsOn: readonly string[];
+  readonly isProtected: boolean;
   /** As it goes over the wire: secrets are marked. */
   readonly inputs: Record<string, unknown>;
 }
@@ -18,6 +19,7 @@ interface Request {
   getType(): string;
   getName(): string;
   getParent(): string;
+  getProtect(): boolean;
   getDependenciesList(): string[];
   getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
 }
@@ -77,6 +79,7 @@ function listen(sdk: typeof pulumi, asked: Map<string, Asked>): void {
     asked.set(name, {
       name,
       parent: nameOf(request.getParent()),
+      isProtected: request.getProtect(),
       dependsOn: request.getDependenciesList().map(nameOf).sort(),
       inputs: request.getObject()?.toJavaScript() ?? {},
     });
