@@ -206,6 +206,8 @@ function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: Li
   if (problem === undefined) return [];
   if (!rows.some(({ id }) => id === primary.member.id)) return [registerPrimary(want, primary)];
   const { address } = primary.member;
+  // Its own copy of the rows outlives an unregistration, and a registration that was cut; repmgr asks to be sure then.
+  const hasRows = row !== undefined || self.facts.repmgr.nodes.length > 0;
   return [
     {
       do: "run",
@@ -213,7 +215,7 @@ function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: Li
       why: `${want.node} is ${problem}: register it as witness`,
       script: repmgr(
         want,
-        `witness register -h ${address} -p ${want.port} -U repmgr -d repmgr${row === undefined ? "" : " --force"}`,
+        `witness register -h ${address} -p ${want.port} -U repmgr -d repmgr${hasRows ? " --force" : ""}`,
       ),
     },
   ];

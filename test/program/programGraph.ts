@@ -36,7 +36,10 @@ export const SECRET_WORDS = {
  * Runs index.ts on an inventory with Pulumi's own mocks in the engine's place; no host is asked for anything.
  * Keys: "Kind name", such as "PgInstance main-n1".
  */
-export async function programGraph(inventory: object): Promise<Map<string, Asked>> {
+export async function programGraph(
+  inventory: object,
+  secrets: Readonly<Record<string, string>> = SECRET_WORDS,
+): Promise<Map<string, Asked>> {
   const dir = mkdtempSync(join(tmpdir(), "program-"));
   const file = join(dir, "inventory.yml");
   writeFileSync(file, dump(inventory, { noRefs: true }));
@@ -46,10 +49,10 @@ export async function programGraph(inventory: object): Promise<Map<string, Asked
     const asked = new Map<string, Asked>();
     await jest.isolateModulesAsync(async () => {
       const sdk = require("@pulumi/pulumi") as typeof pulumi;
-      const config = Object.entries({ inventory: file, ...SECRET_WORDS });
+      const config = Object.entries({ inventory: file, ...secrets });
       sdk.runtime.setAllConfig(
         Object.fromEntries(config.map(([key, value]) => [`repmgr-pulumi:${key}`, value])),
-        Object.keys(SECRET_WORDS).map((key) => `repmgr-pulumi:${key}`),
+        Object.keys(secrets).map((key) => `repmgr-pulumi:${key}`),
       );
       await sdk.runtime.setMocks({ newResource: answer, call: () => ({}) }, "repmgr-pulumi", "test");
       listen(sdk, asked);

@@ -56,6 +56,13 @@ export class World {
 
   /** Four hosts that have never seen PostgreSQL, and an empty stack. */
   static async fresh(change: (inventory: InventoryFile) => void = () => undefined): Promise<World> {
+    const world = await World.bare(change);
+    await world.open();
+    return world;
+  }
+
+  /** The hosts and the inventory alone, for what drives the program without pulumi. */
+  static async bare(change: (inventory: InventoryFile) => void = () => undefined): Promise<World> {
     const lab = Lab.open();
     await lab.down();
     await lab.up(LAB_SIZE);
@@ -63,7 +70,6 @@ export class World {
     rmSync(stateDirectory(lab), { recursive: true, force: true });
     const world = new World(lab, await ensurePulumi(() => undefined), undefined);
     world.edit(change);
-    await world.open();
     return world;
   }
 
