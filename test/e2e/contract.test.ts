@@ -1,10 +1,8 @@
-import { Contract, type Resource, resourcesOf } from "./support/contract";
-import type { Cut } from "./support/cutWorld";
+import { Contract, type Cuts, type Resource, resourcesOf } from "./support/contract";
 import type { InventoryFile } from "./support/inventory";
 import { awaitHealthy, roles, rowArrives, sh, sql } from "./support/oracle";
 import { suite } from "./support/suite";
 import { HOSTS, OUTSIDER, World } from "./support/world";
-import { Wire } from "./support/wire";
 
 interface Main {
   readonly clients: readonly string[];
@@ -59,9 +57,10 @@ const BY_HAND: readonly [host: string, how: string][] = [
   ],
 ];
 
-/** Shell: a line for everything that a cut left behind: unfinished files, directories, scripts that still run, mounts. */
-const LEFTOVERS = `find /etc/repmgr /etc/sudoers.d /etc/systemd/system /etc/apt /etc/postgresql-common /var/lib/postgresql /run -xdev \\
-  -regextype posix-extended -regex '.*(\\.[A-Za-z0-9]{6}|\\.building|\\.rejoining(\\.new)?|/repmgr-(pulumi|clone|rejoin)[^/]*)' 2>/dev/null
+/** Shell: a line for everything that a cut left behind: unfinished files and directories, scripts that still run. */
+const LEFTOVERS = `find /etc/repmgr /etc/sudoers.d /etc/systemd/system /etc/apt /etc/postgresql-common /var/lib/postgresql -regextype posix-extended \\
+  -regex '.*((pgpass|conf|guard|repmgr-main|service|sources|asc)\\.[A-Za-z0-9]{6}|\\.building|\\.rejoining(\\.new)?)' 2>/dev/null
+find /run -maxdepth 1 -name 'repmgr-*'
 find /run/postgresql -name '*.start-anyway'
 for lock in /run/lock/repmgr-pulumi-*; do [ ! -e "$lock" ] || flock -n "$lock" true || echo "$lock is held"; done
 pgrep -af 'repmgr-pulumi|dd bs=' | grep -v pgrep; true`;
@@ -73,26 +72,28 @@ systemctl list-units --all --plain --no-legend '*-main.service'
 pgrep -a 'postgres|repmgrd'; true`;
 
 const POINTS: string[] = [];
+const WAYS: readonly Cuts[] = process.env.REPMGR_PULUMI_FULL === "1" ? ["dropped", "stopped"] : ["by turns"];
 
-for (const cut of ["dropped", "stopped"] as const satisfies readonly Cut[]) {
+for (const cuts of WAYS) {
   suite(
-    `contract-${cut}`,
+    `contract, cut ${cuts}`,
     () => World.bare(smallest),
     ({ test }) => {
       let contract: Contract;
       let resources: Resource[];
       let mounts: string[];
-      const wires = new Map<string, Wire>();
       const mountsOf = ({ lab }: World): Promise<string[]> =>
         Promise.all(HOSTS.map((host) => sh(lab, host, "findmnt -rn -o TARGET | sort")));
 
       test("every resource is made, cut at every action", async (world) => {
-        for (const host of HOSTS) wires.set(host, await Wire.open(world.lab.host(host).address));
         mounts = await mountsOf(world);
-        contract = new Contract(world, wires);
+        contract = new Contract(world, cuts);
         resources = await resourcesOf(world);
         expect(resources).toHaveLength(1 + 3 + 3 * 5 + 1);
-        await makeAll();
+        await makeAll(async (resource) => {
+          if (!/^(PgInstance|RepmgrNode) main-n2$/.test(resource.name)) return;
+          await contract.makeAndUnmake(resource, () => expectNoTrace(world, resource));
+        });
         await expectCluster(world);
       });
 
@@ -110,18 +111,18 @@ for (const cut of ["dropped", "stopped"] as const satisfies readonly Cut[]) {
       });
 
       test("nothing is left to do, and nothing of the cuts is left on the hosts", async (world) => {
-        contract.takeLog();
         for (const resource of resources) {
           const { inputs } = await contract.read(resource);
-          expect([resource.name, inputs?.pending]).toEqual([resource.name, []]);
+          expect([resource.name, inputs?.pending, contract.takeLog(resource)]).toEqual([resource.name, [], []]);
         }
-        expect(contract.takeLog()).toEqual([]);
         for (const host of HOSTS) expect([host, await sh(world.lab, host, LEFTOVERS)]).toEqual([host, ""]);
         expect(await mountsOf(world)).toEqual(mounts);
       });
 
       test("and deleted, until nothing of it is there", async (world) => {
-        for (const resource of [...resources].reverse()) await contract.remove(resource, cut);
+        const inOrder = [...resources].reverse();
+        for (const resource of inOrder.filter((one) => !isOfHost(one))) await contract.remove(resource);
+        await besides(inOrder.filter(isOfHost), (resource) => contract.remove(resource));
         for (const host of HOSTS) {
           expect([host, await sh(world.lab, host, OURS)]).toEqual([host, ""]);
           expect([host, await sh(world.lab, host, LEFTOVERS)]).toEqual([host, ""]);
@@ -132,22 +133,24 @@ for (const cut of ["dropped", "stopped"] as const satisfies readonly Cut[]) {
         POINTS.push(...[...contract.points].map(([point, count]) => `${point.padEnd(32)} ${count}`).sort());
       });
 
-      async function makeAll(): Promise<void> {
-        for (const resource of resources) {
+      async function makeAll(first: (resource: Resource) => Promise<void> = () => Promise.resolve()): Promise<void> {
+        await besides(resources.filter(isOfHost), make);
+        for (const resource of resources.filter((one) => !isOfHost(one))) {
           if (resource.kind.name === "PgCluster") resource.inputs = { ...resource.inputs, nodeRoles: rolesNow() };
-          expect([resource.name, await contract.check(resource)]).toEqual([resource.name, []]);
-          await contract.converge(resource, cut);
+          await first(resource);
+          await make(resource);
         }
+      }
+
+      async function make(resource: Resource): Promise<void> {
+        expect([resource.name, await contract.check(resource)]).toEqual([resource.name, []]);
+        await contract.converge(resource);
       }
 
       function rolesNow(): Record<string, unknown> {
         const nodes = resources.filter(({ kind }) => kind.name === "RepmgrNode");
         return Object.fromEntries(nodes.map(({ state }) => [String(state?.node), state?.role]));
       }
-
-      afterAll(async () => {
-        for (const wire of wires.values()) await wire.close();
-      });
     },
   );
 }
@@ -164,6 +167,31 @@ async function expectCluster({ lab }: World): Promise<void> {
   }
   expect(await sql(lab, "pg1", "select string_agg(slot_name, ',') from pg_replication_slots")).toBe("repmgr_slot_2");
   expect(await sql(lab, "pg1", "select repmgr.repmgrd_is_paused()", { database: "repmgr" })).toBe("f");
+}
+
+/** Needs nothing of another host. */
+function isOfHost({ name }: Resource): boolean {
+  return /^(PgPackages|FirewallRule) |-postgresql$/.test(name);
+}
+
+/** One after the other on each host, all hosts side by side. */
+async function besides(resources: readonly Resource[], work: (resource: Resource) => Promise<void>): Promise<void> {
+  await Promise.all(
+    HOSTS.map(async (host) => {
+      for (const resource of resources.filter(({ inputs }) => inputs.host === host)) await work(resource);
+    }),
+  );
+}
+
+/** Nothing of the standby is left with the primary, nor what was begun of it on its host. The slot comes with the clone. */
+async function expectNoTrace({ lab }: World, { kind }: Resource): Promise<void> {
+  expect(await sh(lab, "pg2", LEFTOVERS)).toBe("");
+  if (kind.name === "PgInstance") {
+    expect(await sql(lab, "pg1", "select count(*) from pg_replication_slots")).toBe("0");
+  }
+  expect(await sql(lab, "pg1", "select count(*) from repmgr.nodes where node_id = 2", { database: "repmgr" })).toBe(
+    "0",
+  );
 }
 
 afterAll(() => {

@@ -13,7 +13,6 @@ import { systemdUnitKind } from "../../../providers/systemdUnit";
 import { programGraph } from "../../program/programGraph";
 import { type Cut, type Cutter, CutWorld } from "./cutWorld";
 import { SECRETS } from "./secrets";
-import type { Wire } from "./wire";
 import type { World } from "./world";
 
 type AnyKind = Kind<BaseInputs, unknown, object>;
@@ -54,7 +53,12 @@ function bare(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, inner]) => [key, bare(inner)]));
 }
 
-/** Drives resources through the real lifecycle on real hosts, cut at every action once for each way of cutting. */
+/** "by turns": each action is cut in one of the two ways. */
+export type Cuts = Cut | "by turns";
+
+type Seen = CutWorld["cut"];
+
+/** Drives resources through the real lifecycle on real hosts, cut once at every action. */
 export class Contract {
   /** "PgInstance create dropped" to the number of actions at which it was cut; each time it came to its end later. */
   readonly points = new Map<string, number>();
@@ -62,99 +66,128 @@ export class Contract {
 
   constructor(
     private readonly world: World,
-    private readonly wires: ReadonlyMap<string, Wire>,
+    private readonly cuts: Cuts,
   ) {}
 
   /** Makes a resource, or changes it to its inputs. @returns once it is as wanted, and a further run sends nothing */
-  async converge(resource: Resource, cut: Cut | undefined): Promise<void> {
+  async converge(resource: Resource): Promise<void> {
     const { kind, inputs } = resource;
     const verb = resource.state === undefined ? "create" : "update";
-    let hasFailed = false;
-    const outs = await this.untilDone(resource, verb, cut, async (lifecycle) => {
-      try {
-        // The engine remembers an init-failed resource and updates it; of a killed run it remembers nothing.
-        if (verb === "update" || hasFailed) return (await lifecycle.update(kind, inputs)).outs;
-        return (await lifecycle.create(kind, inputs)).outs;
-      } catch (error) {
-        if (cut === "dropped") hasFailed = await this.expectSaved(resource, error);
-        throw error;
-      }
+    let isSaved = false;
+    const run = async (lifecycle: Lifecycle): Promise<Properties> => {
+      // The engine remembers an init-failed resource and updates it; of a killed run it remembers nothing.
+      if (verb === "update" || isSaved) return (await lifecycle.update(kind, inputs)).outs;
+      return (await lifecycle.create(kind, inputs)).outs;
+    };
+    resource.state = await this.untilDone(resource, verb, run, async (error, { how }) => {
+      if (how === "dropped") isSaved = await this.expectSaved(resource, error);
     });
-    resource.state = outs;
     await this.expectQuiet(resource, (lifecycle) => lifecycle.create(kind, inputs));
   }
 
   /** Deletes a resource, and what is gone once more. */
-  async remove(resource: Resource, cut: Cut | undefined): Promise<void> {
+  async remove(resource: Resource): Promise<void> {
     const { kind, state = resource.inputs } = resource;
-    await this.untilDone(resource, "delete", cut, (lifecycle) => lifecycle.delete(kind, state));
+    await this.untilDone(resource, "delete", (lifecycle) => lifecycle.delete(kind, state));
     await this.expectQuiet(resource, (lifecycle) => lifecycle.delete(kind, state));
     delete resource.state;
+  }
+
+  /**
+   * Makes a resource up to each of its actions in turn, and deletes what there is of it each time, whole or not.
+   * @param expectGone looks at the hosts after each deletion
+   */
+  async makeAndUnmake(resource: Resource, expectGone: () => Promise<void>): Promise<void> {
+    const { kind, inputs } = resource;
+    for (let last = 0, isWhole = false; !isWhole; last++) {
+      let actions = 0;
+      let cut: Seen;
+      const cutter: Cutter = () => (actions++ === last ? "stopped" : undefined);
+      const create = (lifecycle: Lifecycle): Promise<unknown> => lifecycle.create(kind, inputs);
+      await this.session(resource, cutter, create, (seen) => (cut = seen)).catch((error: unknown) => {
+        if (cut === undefined) throw error;
+      });
+      isWhole = cut === undefined;
+      await this.session(resource, undefined, (lifecycle) => lifecycle.delete(kind, inputs));
+      await this.expectQuiet(resource, (lifecycle) => lifecycle.delete(kind, inputs));
+      await expectGone();
+      this.count(`${kind.name} create, then delete`);
+    }
   }
 
   /** What the next review finds of a resource. */
   read(resource: Resource): ReturnType<Lifecycle["read"]> {
     const { kind, state = resource.inputs } = resource;
-    return this.session(undefined, (lifecycle) => lifecycle.read(kind, kind.id(state as never), state));
+    return this.session(resource, undefined, (lifecycle) => lifecycle.read(kind, kind.id(state as never), state));
   }
 
   check(resource: Resource): Promise<string[]> {
-    return this.session(undefined, async (lifecycle) => {
+    return this.session(resource, undefined, async (lifecycle) => {
       const failures = await lifecycle.check(resource.kind, resource.state ?? {}, resource.inputs);
       return failures.map(({ reason }) => reason);
     });
   }
 
-  /** What changed hosts since the last call. */
-  takeLog(): LoggedAction[] {
-    if (!existsSync(this.log)) return [];
-    const lines = readFileSync(this.log, "utf8").trim().split("\n");
-    rmSync(this.log);
+  /** What changed hosts for a resource since the last call. */
+  takeLog(resource: Resource): LoggedAction[] {
+    const log = this.logOf(resource);
+    if (!existsSync(log)) return [];
+    const lines = readFileSync(log, "utf8").trim().split("\n");
+    rmSync(log);
     return lines.map((line) => JSON.parse(line) as LoggedAction);
   }
 
-  private get log(): string {
-    return join(this.world.state, "actions.jsonl");
+  private logOf({ name }: Resource): string {
+    return join(this.world.state, `${name.replace(" ", "-")}.jsonl`);
   }
 
   private async untilDone<T>(
-    { name, kind }: Resource,
+    resource: Resource,
     verb: Verb,
-    cut: Cut | undefined,
     run: (lifecycle: Lifecycle) => Promise<T>,
+    afterCut: (error: unknown, cut: NonNullable<Seen>) => Promise<void> = () => Promise.resolve(),
   ): Promise<T> {
+    const { name, kind } = resource;
     let last = "";
     for (let runs = 0; runs < MOST_RUNS; runs++) {
-      const cutter: Cutter = (host, why) => {
-        const key = `${name} ${verb} ${cut ?? ""} ${host} ${why}`;
-        if (cut === undefined || this.done.has(key)) return undefined;
-        this.done.add(key);
-        const point = `${kind.name} ${verb} ${cut}`;
-        this.points.set(point, (this.points.get(point) ?? 0) + 1);
-        return cut;
-      };
-      let isCut: string | undefined;
+      const cutter: Cutter = (host, why) => this.cutOnce(`${kind.name} ${verb}`, `${name} ${verb} ${host} ${why}`);
+      let cut: Seen;
       try {
-        return await this.session(cutter, run, (seen) => (isCut = seen));
+        return await this.session(resource, cutter, run, (seen) => (cut = seen));
       } catch (error) {
-        if (isCut === undefined) throw error;
-        last = `${isCut}: ${String(error)}`;
+        if (cut === undefined) throw error;
+        await afterCut(error, cut);
+        last = `${cut.at}: ${String(error)}`;
       }
     }
     throw new Error(`${name} ${verb}: not done after ${MOST_RUNS} runs, last cut at ${last}`);
   }
 
+  private cutOnce(point: string, action: string): Cut | undefined {
+    if (this.done.has(action)) return undefined;
+    const turn = this.done.size % 2 === 0 ? "dropped" : "stopped";
+    const how = this.cuts === "by turns" ? turn : this.cuts;
+    this.done.add(action);
+    this.count(`${point} ${how}`);
+    return how;
+  }
+
+  private count(point: string): void {
+    this.points.set(point, (this.points.get(point) ?? 0) + 1);
+  }
+
   /** @throws what the work threw, and when it was cut without noticing */
   private async session<T>(
+    resource: Resource,
     cutter: Cutter | undefined,
     work: (lifecycle: Lifecycle) => Promise<T>,
-    tell: (cut: string | undefined) => void = () => undefined,
+    tell: (cut: Seen) => void = () => undefined,
   ): Promise<T> {
     const inventory = join(this.world.state, "inventory.yml");
-    const session = new CutWorld({ inventory, log: this.log, wires: this.wires }, cutter);
+    const session = await CutWorld.open({ inventory, log: this.logOf(resource) }, cutter);
     try {
       const result = await work(new Lifecycle(session));
-      if (session.cut !== undefined) throw new Error(`the cut at "${session.cut}" went unnoticed`);
+      if (session.cut !== undefined) throw new Error(`the cut at "${session.cut.at}" went unnoticed`);
       return result;
     } finally {
       tell(session.cut);
@@ -163,19 +196,22 @@ export class Contract {
   }
 
   /** A create or update that was cut after something was sent is saved with its reasons, and can be looked at. */
-  private async expectSaved({ name, kind, inputs }: Resource, error: unknown): Promise<boolean> {
+  private async expectSaved(resource: Resource, error: unknown): Promise<boolean> {
+    const { name, kind, inputs } = resource;
     if (!(error instanceof InitFailed))
       throw new Error(`${name}: not saved as begun: ${String(error)}`, { cause: error });
     expect(error.reasons.join()).toContain(kind.id(inputs as never));
     expect(error.properties.__provider).toBe(inputs.__provider);
-    const { id } = await this.session(undefined, (lifecycle) => lifecycle.read(kind, error.id, error.properties));
+    const { id } = await this.session(resource, undefined, (lifecycle) =>
+      lifecycle.read(kind, error.id, error.properties),
+    );
     expect(["", error.id]).toContain(id);
     return true;
   }
 
-  private async expectQuiet({ name }: Resource, again: (lifecycle: Lifecycle) => Promise<unknown>): Promise<void> {
-    this.takeLog();
-    await this.session(undefined, again);
-    expect([name, this.takeLog()]).toEqual([name, []]);
+  private async expectQuiet(resource: Resource, again: (lifecycle: Lifecycle) => Promise<unknown>): Promise<void> {
+    this.takeLog(resource);
+    await this.session(resource, undefined, again);
+    expect([resource.name, this.takeLog(resource)]).toEqual([resource.name, []]);
   }
 }

@@ -9,7 +9,7 @@ import type { World } from "../../../providers/lifecycle";
 import { SshPool } from "../../../ssh/pool";
 import type { HostConnection, RunRequest, RunResult, Shell } from "../../../ssh/types";
 import { SECRETS } from "./secrets";
-import type { Wire } from "./wire";
+import { Wire } from "./wire";
 
 /**
  * How an action is cut: "dropped": the connection goes down while it runs, so that it may or may not have been done, and
@@ -25,25 +25,34 @@ const OVERHEAD_BYTES = 1_100;
 /** How long a connection lives on after the script was sent: before, while and after the host runs it. */
 const MOMENTS_MS = [0, 15, 120];
 
+interface Session {
+  /** Paths of the inventory and of the action log. */
+  readonly inventory: string;
+  readonly log: string;
+}
+
 /** A session of the provider process, as openSession makes one, whose actions can be cut; through wires to real hosts. */
 export class CutWorld implements World, Shell {
-  /** What was cut, if anything: the session's work is then to be done again in a new one. */
-  cut: string | undefined;
+  /** What was cut and how, if anything: the session's work is then to be done again in a new one. */
+  cut: { readonly how: Cut; readonly at: string } | undefined;
   private isKilled = false;
   private readonly pool = new SshPool({ secrets: (name) => (SECRETS as Record<string, string>)[name] });
   private readonly facts = new FactLoader(this);
   private readonly connections: ReadonlyMap<string, HostConnection>;
   private static drops = 0;
 
-  constructor(
-    private readonly of: {
-      readonly inventory: string;
-      readonly log: string;
-      readonly wires: ReadonlyMap<string, Wire>;
-    },
-    private readonly cutter: Cutter = () => undefined,
+  private constructor(
+    private readonly of: Session,
+    private readonly wires: ReadonlyMap<string, Wire>,
+    private readonly cutter: Cutter,
   ) {
     this.connections = new Map([...loadHosts(of.inventory)].map(([name, host]) => [name, this.through(name, host)]));
+  }
+
+  static async open(of: Session, cutter: Cutter = () => undefined): Promise<CutWorld> {
+    const hosts = [...loadHosts(of.inventory).values()];
+    const wires = hosts.map(async ({ name, address, port }) => [name, await Wire.open(address, port)] as const);
+    return new CutWorld(of, new Map(await Promise.all(wires)), cutter);
   }
 
   claims = () => loadNodes(this.of.inventory);
@@ -60,14 +69,15 @@ export class CutWorld implements World, Shell {
     const isProbe = request.what.startsWith("read the facts");
     const cut = isProbe || this.cut !== undefined ? undefined : this.cutter(host.name, request.what);
     if (cut === undefined) return this.pool.run(host, request);
-    this.cut = `${host.name}: ${request.what}`;
+    this.cut = { how: cut, at: `${host.name}: ${request.what}` };
     return cut === "dropped" ? this.dropped(host, request) : this.stopped(host, request);
   }
 
   async close(): Promise<void> {
     // A killed process says no goodbye.
-    if (this.isKilled) for (const wire of this.of.wires.values()) wire.cut();
+    if (this.isKilled) for (const wire of this.wires.values()) wire.cut();
     await this.pool.close();
+    await Promise.all([...this.wires.values()].map((wire) => wire.close()));
   }
 
   private async dropped(host: HostConnection, request: RunRequest): Promise<RunResult> {
@@ -102,7 +112,7 @@ export class CutWorld implements World, Shell {
   }
 
   private wire(host: string): Wire {
-    const wire = this.of.wires.get(host);
+    const wire = this.wires.get(host);
     if (wire === undefined) throw new Error(`there is no wire to ${host}`);
     return wire;
   }
