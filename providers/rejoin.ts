@@ -67,19 +67,22 @@ function planRejoin(want: RepmgrNodeInputs, self: MemberFacts, primary: LiveMemb
 }
 
 /** "node rejoin" only takes back a node that the primary knows; one that was removed from the cluster has no row any more. */
-function planRow(want: RepmgrNodeInputs, { member, facts }: LiveMember): Action[] {
+function planRow(want: RepmgrNodeInputs, primary: LiveMember): Action[] {
+  if (isRegistered(want, primary)) return [];
+  const why = `${want.node} comes back to the cluster: enter it, inactive, so that it can be rejoined`;
+  return [sqlAction(want, { host: primary.member.host, database: "repmgr" }, why, [`${inactiveRow(want, primary)};`])];
+}
+
+export function isRegistered({ nodeId }: RepmgrNodeInputs, { facts }: LiveMember): boolean {
+  return facts.repmgr === undefined || facts.repmgr.nodes.some(({ id }) => id === nodeId);
+}
+
+/** SQL: enters a node in repmgr.nodes as one that is not there yet, which is all that repmgr needs to bring it there. */
+export function inactiveRow(want: RepmgrNodeInputs, { member }: LiveMember): string {
   const { nodeId: id, node, repmgrConf } = want;
-  if (facts.repmgr === undefined || facts.repmgr.nodes.some((row) => row.id === id)) return [];
   const path = clusterPaths(want.family, want.cluster).repmgrConf;
-  const values = [node, "standby", repmgrConf.conninfo ?? "", "repmgr", `repmgr_slot_${id}`, path]
-    .map(sqlLiteral)
-    .join(", ");
-  const why = `${node} comes back to the cluster: enter it, inactive, so that it can be rejoined`;
-  return [
-    sqlAction(want, { host: member.host, database: "repmgr" }, why, [
-      `insert into repmgr.nodes (node_id, upstream_node_id, active, node_name, type, conninfo, repluser, slot_name, config_file) values (${id}, ${member.id}, false, ${values});`,
-    ]),
-  ];
+  const texts = [node, "standby", repmgrConf.conninfo ?? "", "repmgr", `repmgr_slot_${id}`, path].map(sqlLiteral);
+  return `insert into repmgr.nodes (node_id, upstream_node_id, active, node_name, type, conninfo, repluser, slot_name, config_file) select ${id}, ${member.id}, false, ${texts.join(", ")} where not exists (select from repmgr.nodes where node_id = ${id})`;
 }
 
 function rejoinScript(want: RepmgrNodeInputs, q: RewindQuestion): string {

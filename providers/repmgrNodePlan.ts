@@ -17,7 +17,7 @@ import {
   repmgrRoleProblem,
   slotProblem,
 } from "./nodeState";
-import { planReturn, type Return } from "./rejoin";
+import { inactiveRow, isRegistered, planReturn, type Return } from "./rejoin";
 import { asPostgres, planBootstrap, repmgr, sqlAction } from "./commands";
 import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
 import { planRevival, planStart } from "./revive";
@@ -86,7 +86,7 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
       `${primary.member.node} is primary but has no repmgr extension; run "pulumi up" for the whole cluster`,
     );
   }
-  const follow = isPrimary ? [] : [...planSlot(want, have), ...planFollow(want, have, self)];
+  const follow = isPrimary ? [] : [...planSlot(want, have), ...planFollow(want, have, self, primary)];
   const back = returnOf(have);
   if (follow.length > 0)
     return back.mark?.startsWith("failed") === true ? planReturn(want, back, self, primary) : follow;
@@ -116,7 +116,12 @@ function planSlot(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts): Action[] {
   ];
 }
 
-function planFollow(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: LiveMember): Action[] {
+function planFollow(
+  want: RepmgrNodeInputs,
+  { view }: RepmgrNodeFacts,
+  self: LiveMember,
+  primary: LiveMember,
+): Action[] {
   const problem = followingProblem(want, view, self.facts.running);
   const upstream = expectedUpstream(want, view);
   if (problem === undefined || upstream === undefined) return [];
@@ -127,7 +132,7 @@ function planFollow(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: Liv
       host: want.host,
       effect: "follow",
       why: `${problem}: follow ${node}`,
-      script: `${waitBriefly(want, upstream)} || ${repmgr(want, `standby follow --upstream-node-id=${id}`)}`,
+      script: `${waitBriefly(want, upstream)} || { ${enter(want, primary)}${repmgr(want, `standby follow --upstream-node-id=${id}`)}; }`,
       deadlineMs: ATTACH_DEADLINE_MS,
     },
     waitFor(
@@ -136,6 +141,13 @@ function planFollow(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: Liv
       ({ running, refusal }) => (running === undefined ? refusal : followingProblem(want, view, running)),
     ),
   ];
+}
+
+/** Shell: one that was removed from the cluster has no row any more, without which "standby follow" does not know it. */
+function enter(want: RepmgrNodeInputs, primary: LiveMember): string {
+  if (isRegistered(want, primary)) return "";
+  const options = `-Xq -v ON_ERROR_STOP=1 -d ${sh(primary.member.conninfo)} -c ${sh(inactiveRow(want, primary))}`;
+  return `${asPostgres(want, "psql", options)}; `;
 }
 
 /** Shell: succeeds when the standby begins to stream from its upstream by itself within five seconds, as after a start. */

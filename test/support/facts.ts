@@ -159,7 +159,7 @@ export function standby(
     senderPort: 5432,
     slot: `repmgr_slot_${id}`,
   };
-  return primary({ isStandby: true, ...over }, { inRecovery: true, walReceiver, ...run });
+  return primary({ isStandby: true, ...over }, { inRecovery: true, walReceiver, slots: [], ...run });
 }
 
 export function view(facts: readonly InstanceFacts[], witness?: number): ClusterView {

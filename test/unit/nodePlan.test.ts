@@ -1,5 +1,6 @@
 import { Refused } from "../../providers/kind";
 import type { InstanceFacts } from "../../facts/instance";
+import type { Slot } from "../../facts/running";
 import { parseRewind, type RewindFacts } from "../../facts/rewind";
 import { repmgrNodeKind, type RepmgrNodeInputs } from "../../providers/repmgrNode";
 import * as facts from "../support/facts";
@@ -14,6 +15,8 @@ const row1 = (over: object): InstanceFacts => {
 const receiver = (over: object): Parameters<typeof facts.standby>[2] => ({
   walReceiver: { status: "streaming", senderHost: "198.18.0.11", senderPort: 5432, slot: "repmgr_slot_2", ...over },
 });
+
+const slot = (id: number): Slot => ({ name: `repmgr_slot_${id}`, active: true, walStatus: "reserved" });
 
 interface Case {
   readonly self: number;
@@ -78,7 +81,7 @@ describe("the plan of a node, by what it is and what its peers are", () => {
       {
         self: 2,
         want: { upstream: "n3" },
-        nodes: [facts.primary(), facts.standby(2, 3), facts.standby(3)],
+        nodes: [facts.primary(), facts.standby(2, 3), facts.standby(3, 1, { slots: [slot(2)] })],
       },
       [],
     ],
@@ -553,6 +556,18 @@ describe("its files", () => {
   });
 });
 
+test("a standby that the primary does not know is entered before it is told to follow", () => {
+  const unregistered = facts.rows().filter(({ id }) => id !== 2);
+  const nodes = (rows: typeof unregistered): InstanceFacts[] => [
+    facts.primary({ repmgr: { nodes: rows } }),
+    facts.standby(2, 1, receiver({ slot: "repmgr_slot_7" })),
+    facts.standby(3),
+  ];
+  const enters = /psql' '?-Xq.*insert into repmgr\.nodes .*where not exists.*; .*standby follow/;
+  expect(facts.shell(planOf({ self: 2, nodes: nodes(unregistered) }))).toMatch(enters);
+  expect(facts.shell(planOf({ self: 2, nodes: nodes(facts.rows()) }))).not.toContain("insert into");
+});
+
 describe("a node leaves", () => {
   const leave = (c: Case): ReturnType<typeof plan> => {
     const inputs = facts.nodeInputs(c.self, c.want);
@@ -561,8 +576,7 @@ describe("a node leaves", () => {
   const failedOver = facts
     .rows(2)
     .map((row) => (row.id === 1 ? { ...row, type: "primary" as const, active: false } : row));
-  const slots = [{ name: "repmgr_slot_2", active: true, walStatus: "reserved" }];
-  const slot3 = [{ name: "repmgr_slot_3", active: true, walStatus: "reserved" }];
+  const slots = [slot(2)];
 
   test.each<[string, Case, string[]]>([
     [
@@ -577,7 +591,10 @@ describe("a node leaves", () => {
     ],
     [
       "a standby that followed another standby: its slot is there",
-      { self: 3, nodes: [facts.primary(), facts.standby(2, 1, { slots: slot3 }), facts.standby(3, 2)] },
+      {
+        self: 3,
+        nodes: [facts.primary({}, { slots: [] }), facts.standby(2, 1, { slots: [slot(3)] }), facts.standby(3, 2)],
+      },
       [
         "pg3: main/n3 is no longer managed: stop its PostgreSQL",
         "pg2: the slot of n3 would keep WAL for ever: drop it, its node is stopped and leaves the cluster",

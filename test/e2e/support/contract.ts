@@ -123,7 +123,7 @@ export class Contract {
 
   check(resource: Resource): Promise<string[]> {
     return this.session(resource, undefined, async (lifecycle) => {
-      const failures = await lifecycle.check(resource.kind, resource.state ?? {}, resource.inputs);
+      const { failures } = await lifecycle.check(resource.kind, resource.state ?? {}, resource.inputs);
       return failures.map(({ reason }) => reason);
     });
   }

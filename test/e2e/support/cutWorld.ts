@@ -55,6 +55,7 @@ export class CutWorld implements World, Shell {
     return new CutWorld(of, new Map(await Promise.all(wires)), cutter);
   }
 
+  say = () => undefined;
   claims = () => loadNodes(this.of.inventory);
   review = () => this.ctx(false);
   fresh = () => this.ctx(true);
