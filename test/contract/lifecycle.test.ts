@@ -293,6 +293,28 @@ describe("check and diff", () => {
     expect(await checked({}, { text: UNKNOWN })).toEqual(note({ text: UNKNOWN }));
   });
 
+  test("a look at the hosts before a change knows what was before, and reaches the hosts of both", async () => {
+    const seen: unknown[] = [];
+    const review = jest.spyOn(world, "review");
+    const preflight = (_: unknown, inputs: unknown, before: unknown): Promise<string[]> => {
+      seen.push(inputs, before);
+      return Promise.resolve([]);
+    };
+    const careful = { ...kind, preflight } as AnyKind;
+    const [old, now] = [note({ reach: { n1: "old", n2: "old" } }), note({ reach: { n1: "new" }, text: "second" })];
+    await lifecycle.check(careful, {}, now);
+    expect(seen.splice(0)).toEqual([{ ...now, __provider: undefined }, undefined]);
+    await lifecycle.check(careful, old, now);
+    expect(seen).toEqual([now, old].map((properties) => ({ ...properties, __provider: undefined })));
+    expect(review).toHaveBeenLastCalledWith({ n1: "new", n2: "old" });
+  });
+
+  test("a deletion knows today's inventory", async () => {
+    const planDelete = jest.fn(() => []);
+    await lifecycle.delete({ ...kind, planDelete }, note());
+    expect(planDelete).toHaveBeenCalledWith(expect.anything(), expect.anything(), world.claims());
+  });
+
   test("a kind that holds data refuses to be replaced, and says what to do instead", async () => {
     const heavy = { ...kind, keepsData: "add a new one, then remove this one" };
     const { failures: reasons } = await lifecycle.check(heavy, note(), note({ name: "b", host: "n2" }));

@@ -1,13 +1,9 @@
 import { awaitHealthy, awaitPrimary, roles, rowArrives, sh, sql, systemIdentifier } from "./support/oracle";
+import { leftovers } from "./support/leftovers";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
 
-/** Shell: a line for everything of ours that is left on a host. */
-const LEFTOVERS = `find /etc/repmgr /etc/sudoers.d /etc/systemd/system -mindepth 1 \\( -name '*repmgr*' -o -name '*main*' \\) 2>/dev/null
-ls -d /etc/repmgr/* /etc/systemd/system/*.wants/*-main.service 2>/dev/null
-systemctl list-units --all --plain --no-legend '*-main.service'
-firewall-cmd --list-rich-rules; firewall-cmd --permanent --list-rich-rules
-pgrep -a postgres; pgrep -a repmgrd; true`;
+const LEFTOVERS = leftovers("main", 5432);
 
 suite(
   "destroy and adopt",

@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadNodes } from "../../config/loadNodes";
 import type { Claims } from "../../providers/claims";
+import { firewallRuleKind } from "../../providers/firewallRule";
+import { pgPackagesKind } from "../../providers/pgPackages";
+import { systemdUnitKind } from "../../providers/systemdUnit";
 import { pgClusterKind } from "../../providers/pgCluster";
 import { pgInstanceKind } from "../../providers/pgInstance";
 import { repmgrNodeKind } from "../../providers/repmgrNode";
@@ -60,6 +63,40 @@ describe("what another node of today's inventory has taken over is left alone", 
     const inputs = facts.pgClusterInputs();
     const actions = pgClusterKind.planDelete(facts.clusterFacts(facts.healthy()), inputs, claims);
     expect(actions).toHaveLength(count);
+  });
+});
+
+describe("what is of a host and not of a node", () => {
+  const other = claim({ cluster: "crm", node: "c1", version: 16, port: 5433, dataDirectory: "/srv/crm" });
+  const rule = { host: "pg3", cluster: "main", node: "n3", port: 5432, sources: ["198.18.0.11/32"] };
+  const open = [{ source: "198.18.0.11/32", port: 5432, rule: "" }];
+
+  test.each<[string, Claims, number]>([
+    ["a port that nobody has any more is closed", [...others, other], 1],
+    ["a port that another cluster has now stays open", [{ ...other, port: 5432 }], 0],
+    ["in a destroy it is closed, whoever else has it", [claim(), { ...other, port: 5432 }], 1],
+  ])("%s", (_, claims, count) => {
+    const have = { backend: "firewalld", zone: "public", permanent: open, runtime: open };
+    expect(firewallRuleKind.planDelete(have as never, rule as never, claims)).toHaveLength(count);
+  });
+
+  test.each<[string, Claims, number]>([
+    ["nobody has them any more", others, 1],
+    ["another major version on the host needs them", [...others, other], 0],
+    ["both versions are destroyed", [claim(), other], 1],
+  ])("the files of the package source: %s", (_, claims, count) => {
+    const have = { packages: { packages: [] }, createCluster: facts.file(""), key: undefined, source: undefined };
+    const inputs = { host: "pg3", version: 17 };
+    expect(pgPackagesKind.planDelete(have as never, inputs as never, claims)).toHaveLength(count);
+  });
+
+  test.each<[string, Claims, number]>([
+    ["nobody has it any more", others, 1],
+    ["the cluster has another node on the host", [...others, claim({ node: "db3" })], 0],
+  ])("a unit: %s", (_, claims, count) => {
+    const have = { file: facts.file(""), files: [], unit: { active: "inactive", state: "enabled", dropIns: [] } };
+    const inputs = { host: "pg3", cluster: "main", node: "n3", unit: "postgresql-main.service", files: [] };
+    expect(systemdUnitKind.planDelete(have as never, inputs as never, claims)).toHaveLength(count);
   });
 });
 
