@@ -8,6 +8,8 @@ import type { PgPackagesFacts, PgPackagesInputs } from "./pgPackages";
 
 const INSTALL_DEADLINE_MS = 900_000;
 const LOCK_SECONDS = 120;
+/** Less than the deadline, so that what dpkg says is the error. */
+const RUNNING_INSTALL_SECONDS = 600;
 
 /** The files come first: with them in place the distribution's own cluster never appears. An installed version is kept. */
 export function planPackages(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
@@ -86,11 +88,18 @@ function planRepair(want: PgPackagesInputs, { packages }: PgPackagesFacts): Acti
   const broken = packages.packages.filter(({ state }) => state === "broken").map(({ name }) => name);
   if (!packages.isInterrupted && broken.length === 0) return [];
   const what = broken.length > 0 ? `, ${broken.join(", ")} half installed` : "";
-  const script =
-    "export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l\ndpkg --force-confdef --force-confold --configure -a >&2";
   const why = `an installation was cut in the middle${what}: let dpkg finish it`;
-  return [{ do: "run", host: want.host, why, script, deadlineMs: INSTALL_DEADLINE_MS }];
+  return [{ do: "run", host: want.host, why, script: REPAIR, deadlineMs: INSTALL_DEADLINE_MS }];
 }
+
+/** The installation may still be under way: whoever began it lost the connection, or its program was killed. dpkg itself does not wait. */
+const REPAIR = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+give_up=$(($(date +%s) + ${RUNNING_INSTALL_SECONDS}))
+until said=$(dpkg --force-confdef --force-confold --configure -a 2>&1); do
+  case $said in *" lock was locked by "*) ;; *) printf '%s\\n' "$said" >&2; exit 1 ;; esac
+  [ "$(date +%s)" -lt "$give_up" ] || { printf '%s\\n' "$said" >&2; exit 1; }
+  sleep 0.5
+done`;
 
 function planInstall(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
   const missing = have.packages.packages.filter(({ state }) => state === "absent").map(({ name }) => name);

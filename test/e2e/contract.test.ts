@@ -83,7 +83,7 @@ for (const cuts of WAYS) {
       let resources: Resource[];
       let mounts: string[];
       const mountsOf = ({ lab }: World): Promise<string[]> =>
-        Promise.all(HOSTS.map((host) => sh(lab, host, "findmnt -rn -o TARGET | sort")));
+        Promise.all(HOSTS.map((host) => sh(lab, host, "findmnt -rn -o TARGET | grep -v ^/run/user | sort")));
 
       test("every resource is made, cut at every action", async (world) => {
         mounts = await mountsOf(world);
@@ -117,6 +117,41 @@ for (const cuts of WAYS) {
         }
         for (const host of HOSTS) expect([host, await sh(world.lab, host, LEFTOVERS)]).toEqual([host, ""]);
         expect(await mountsOf(world)).toEqual(mounts);
+      });
+
+      test("what must not change, and who must not leave, is refused by what the hosts show", async (world) => {
+        const preflight = resources.find(({ kind }) => kind.name === "Preflight") as Resource;
+        const nodes = preflight.inputs.nodes as readonly { node: string; host: string }[];
+        const without = (gone: string): object => ({ nodes: nodes.filter(({ node }) => node !== gone) });
+        const with2 = (over: object): object => ({
+          nodes: nodes.map((n) => (n.node === "n2" ? { ...n, ...over } : n)),
+        });
+        const refused: [object, RegExp][] = [
+          [without("n1"), /n1 on pg1 is the primary and n2, n3 depend on it/],
+          [without("n3"), /n3 \(the witness\) cannot be removed now: n2 would be left/],
+          [without("n2"), /n2 cannot be removed now: n3 would be left/],
+          [with2({ node: "db2" }), /n2 on pg2 cannot be called db2/],
+          [with2({ host: OUTSIDER }), /n2 cannot move from pg2 to pg4/],
+          [with2({ id: 7 }), /n2 on pg2 cannot change its id from 2 to 7/],
+          [with2({ isWitness: true }), /n2 on pg2 cannot change from a data node to a witness/],
+          [{ port: 5433 }, /port cannot change from 5432 to 5433/],
+          [{ dataDirectory: "/srv/main" }, /data_directory cannot change/],
+          [{ version: 16, dataDirectory: "/var/lib/postgresql/16/main" }, /version cannot change from 17 to 16/],
+        ];
+        for (const [over, message] of refused) {
+          const asked = { ...preflight, inputs: { ...preflight.inputs, ...over } };
+          expect(await contract.check(asked)).toEqual([expect.stringMatching(message)]);
+        }
+        const manual = { ...preflight, inputs: { ...preflight.inputs, ...without("n2"), failover: "manual" } };
+        expect(await contract.check(manual)).toEqual([]);
+        for (const [what, problems] of [
+          ["set synchronous_standby_names = 'ANY 1 (n2)'", [expect.stringMatching(/n2 cannot be removed.*would hang/)]],
+          ["reset synchronous_standby_names", []],
+        ] as const) {
+          await sql(world.lab, "pg1", `alter system ${what}`);
+          await sql(world.lab, "pg1", "select pg_reload_conf()");
+          expect(await contract.check(manual)).toEqual(problems);
+        }
       });
 
       test("and deleted, until nothing of it is there", async (world) => {

@@ -41,7 +41,10 @@ suite(
 
     test("a fourth node is cloned, and touches only what it must on the other three", async (world) => {
       before = await starts(world);
-      world.edit((inventory) => (nodes(inventory).n4 = n4));
+      world.edit((inventory) => {
+        inventory.hosts[OUTSIDER] = { address: world.lab.host(OUTSIDER).address };
+        nodes(inventory).n4 = n4;
+      });
       const actions = await done(world, async () => must(await world.up(["--skip-preview"])));
       const others = actions.filter(({ host }) => host !== OUTSIDER).map(({ host, why }) => `${host}: ${why}`);
       expect(others.filter((line) => !OF_A_NEIGHBOUR.some((what) => what.test(line.replace(/^\w+: /, ""))))).toEqual(

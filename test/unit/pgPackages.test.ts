@@ -1,3 +1,7 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CREATE_CLUSTER_FILE, repositoryFiles } from "../../facts/aptFiles";
 import { packagesProbe, parsePackages } from "../../facts/packages";
 import { AS_THE_OTHERS, type PgPackagesFacts, type PgPackagesInputs, pgPackagesKind } from "../../providers/pgPackages";
@@ -121,6 +125,26 @@ test.each(["half-configured", "unpacked", "half-installed"])(
     expect(scripts(actions)).toContain("--configure -a");
   },
 );
+
+test.each([
+  ["waits while another dpkg works", "dpkg: error: dpkg frontend lock was locked by another process with pid 821", 0],
+  ["ends at once with what dpkg says otherwise", "dpkg: error: disk full", 1],
+])("the repair %s", (_, said, status) => {
+  const directory = mkdtempSync(join(tmpdir(), "dpkg-"));
+  const [dpkg, calls] = [join(directory, "dpkg"), join(directory, "calls")];
+  writeFileSync(
+    dpkg,
+    `#!/bin/sh\necho call >>${calls}\n[ $(wc -l <${calls}) -gt 1 ] || { echo '${said}' >&2; exit 2; }\n`,
+  );
+  chmodSync(dpkg, 0o755);
+  const text = "interrupted\npackage unpacked postgresql-17 17.2-1\npackage installed postgresql-17-repmgr 5.5.0\n";
+  const script = scripts(pgPackagesKind.plan(want, { ...converged, packages: parsePackages(packages, text) }));
+  const done = spawnSync("sh", ["-c", script], { env: { PATH: `${directory}:${process.env.PATH}` }, encoding: "utf8" });
+  expect(done.status).toBe(status);
+  expect(done.stderr.trim()).toBe(status === 0 ? "" : said);
+  expect(readFileSync(calls, "utf8")).toBe(status === 0 ? "call\ncall\n" : "call\n");
+  rmSync(directory, { recursive: true });
+});
 
 test("apt's answer about several packages keeps them apart", () => {
   const names = ["postgresql-17", "postgresql-server-dev-17", "firewalld", "postgresql-16"];
