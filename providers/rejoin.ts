@@ -78,7 +78,7 @@ export function isRegistered({ nodeId }: RepmgrNodeInputs, { facts }: LiveMember
 }
 
 /** SQL: enters a node in repmgr.nodes as one that is not there yet, which is all that repmgr needs to bring it there. */
-export function inactiveRow(want: RepmgrNodeInputs, { member }: LiveMember): string {
+function inactiveRow(want: RepmgrNodeInputs, { member }: LiveMember): string {
   const { nodeId: id, node, repmgrConf } = want;
   const path = clusterPaths(want.family, want.cluster).repmgrConf;
   const texts = [node, "standby", repmgrConf.conninfo ?? "", "repmgr", `repmgr_slot_${id}`, path].map(sqlLiteral);

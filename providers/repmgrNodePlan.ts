@@ -17,7 +17,7 @@ import {
   repmgrRoleProblem,
   slotProblem,
 } from "./nodeState";
-import { inactiveRow, isRegistered, planReturn, type Return } from "./rejoin";
+import { isRegistered, planReturn, type Return } from "./rejoin";
 import { asPostgres, planBootstrap, repmgr, sqlAction } from "./commands";
 import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
 import { planRevival, planStart } from "./revive";
@@ -86,10 +86,10 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
       `${primary.member.node} is primary but has no repmgr extension; run "pulumi up" for the whole cluster`,
     );
   }
-  const follow = isPrimary ? [] : [...planSlot(want, have), ...planFollow(want, have, self, primary)];
+  const following = isPrimary ? [] : [...planSlot(want, have), ...planFollow(want, have, self, primary)];
   const back = returnOf(have);
-  if (follow.length > 0)
-    return back.mark?.startsWith("failed") === true ? planReturn(want, back, self, primary) : follow;
+  if (following.length > 0)
+    return back.mark?.startsWith("failed") === true ? planReturn(want, back, self, primary) : following;
   return [...planUnmark(want, back), ...planRegister(want, have, primary)];
 }
 
@@ -125,14 +125,14 @@ function planFollow(
   const problem = followingProblem(want, view, self.facts.running);
   const upstream = expectedUpstream(want, view);
   if (problem === undefined || upstream === undefined) return [];
-  const { id, node } = upstream.member;
+  const { node } = upstream.member;
   return [
     {
       do: "run",
       host: want.host,
       effect: "follow",
       why: `${problem}: follow ${node}`,
-      script: `${waitBriefly(want, upstream)} || { ${enter(want, primary)}${repmgr(want, `standby follow --upstream-node-id=${id}`)}; }`,
+      script: `${waitBriefly(want, upstream)} || ${follow(want, upstream, primary)}`,
       deadlineMs: ATTACH_DEADLINE_MS,
     },
     waitFor(
@@ -143,11 +143,20 @@ function planFollow(
   ];
 }
 
-/** Shell: one that was removed from the cluster has no row any more, without which "standby follow" does not know it. */
-function enter(want: RepmgrNodeInputs, primary: LiveMember): string {
-  if (isRegistered(want, primary)) return "";
-  const options = `-Xq -v ON_ERROR_STOP=1 -d ${sh(primary.member.conninfo)} -c ${sh(inactiveRow(want, primary))}`;
-  return `${asPostgres(want, "psql", options)}; `;
+/**
+ * Shell: tells a standby whom to follow. "standby follow" knows only a node whose row has come to its own database, which
+ * it has not where a node was removed from the cluster and is added again; then the settings are made without it.
+ */
+function follow(want: RepmgrNodeInputs, { member }: MemberFacts, primary: LiveMember): string {
+  if (isRegistered(want, primary)) return repmgr(want, `standby follow --upstream-node-id=${member.id}`);
+  const conninfo = sqlLiteral(`${member.conninfo} application_name=${want.node}`);
+  const statements = [
+    `alter system set primary_conninfo = ${conninfo}`,
+    `alter system set primary_slot_name = 'repmgr_slot_${want.nodeId}'`,
+    "select pg_reload_conf()",
+  ];
+  const options = statements.map((statement) => `-c ${sh(statement)}`).join(" ");
+  return asPostgres(want, "psql", `-Xq -v ON_ERROR_STOP=1 -d postgres ${options} >/dev/null`);
 }
 
 /** Shell: succeeds when the standby begins to stream from its upstream by itself within five seconds, as after a start. */

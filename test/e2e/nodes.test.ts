@@ -14,7 +14,7 @@ const OF_A_NEIGHBOUR: readonly RegExp[] = [
   /^\/etc\/repmgr\/main\/start-guard, which postgresql-main\.service runs, has another text$/,
   /^the nodes log in to each other with the password kept in \/etc\/repmgr\/main\/pgpass$/,
   /^who may connect: \d+ rules from the topology and the inventory$/,
-  /^load the configuration without a restart$/,
+  /^load the configuration without a restart: pg_hba\.conf$/,
 ];
 
 type Nodes = Record<string, object>;

@@ -556,16 +556,16 @@ describe("its files", () => {
   });
 });
 
-test("a standby that the primary does not know is entered before it is told to follow", () => {
+test("a standby that the primary does not know is told whom to follow without repmgr, which does not know it either", () => {
   const unregistered = facts.rows().filter(({ id }) => id !== 2);
   const nodes = (rows: typeof unregistered): InstanceFacts[] => [
     facts.primary({ repmgr: { nodes: rows } }),
     facts.standby(2, 1, receiver({ slot: "repmgr_slot_7" })),
     facts.standby(3),
   ];
-  const enters = /psql' '?-Xq.*insert into repmgr\.nodes .*where not exists.*; .*standby follow/;
+  const enters = /alter system set primary_conninfo = .*application_name=n2.*primary_slot_name = .*repmgr_slot_2/;
   expect(facts.shell(planOf({ self: 2, nodes: nodes(unregistered) }))).toMatch(enters);
-  expect(facts.shell(planOf({ self: 2, nodes: nodes(facts.rows()) }))).not.toContain("insert into");
+  expect(facts.shell(planOf({ self: 2, nodes: nodes(facts.rows()) }))).toContain("standby follow --upstream-node-id=1");
 });
 
 describe("a node leaves", () => {
