@@ -30,6 +30,7 @@ export interface PreflightInputs extends BaseInputs {
   readonly family: Family;
   readonly dataDirectory: string;
   readonly failover: "automatic" | "manual";
+  readonly protect: boolean;
   readonly packages: readonly string[];
   readonly nodes: readonly PreflightNode[];
 }
@@ -67,7 +68,7 @@ export interface NodeFacts {
 /** Owns nothing: looks at every host of a cluster before anything changes and names every problem at once. */
 export const preflightKind: Kind<PreflightInputs, readonly HostFacts[], PreflightOutputs> = {
   name: "Preflight",
-  managed: ["cluster", "port", "version", "family", "dataDirectory", "failover", "packages", "nodes"],
+  managed: ["cluster", "port", "version", "family", "dataDirectory", "failover", "protect", "packages", "nodes"],
   identity: ["cluster"],
   id: ({ cluster }) => cluster,
   validate: () => [],

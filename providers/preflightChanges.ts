@@ -22,6 +22,13 @@ export async function changeProblems(ctx: Ctx, inputs: PreflightInputs, before: 
   const moves = [...placeMoves(inputs, before), ...nodeMoves(inputs, before)];
   const leaving = before.nodes.filter(({ node }) => !inputs.nodes.some((n) => n.node === node));
   if (moves.length + leaving.length === 0) return [];
+  // The engine refuses it, too, but only once the other nodes have been told that this one is gone.
+  if (before.protect && leaving.length > 0) {
+    const names = leaving.map(({ node }) => node).join(" and ");
+    return [
+      `cluster ${inputs.cluster}: ${names} cannot be removed, the cluster is protected. Set "protect: false" with ${names} in the inventory, run "pulumi up", then remove it.`,
+    ];
+  }
   const found = await Promise.all(before.nodes.map((node) => look(ctx, before, node)));
   const mute = found.flatMap(({ failure }) => (failure === undefined ? [] : [`cluster ${inputs.cluster}: ${failure}`]));
   if (mute.length > 0) return mute;

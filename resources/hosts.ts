@@ -31,6 +31,7 @@ export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Pre
       dataDirectory: cluster.dataDirectory,
       packages: familyLayout(cluster.family).packages(cluster.version),
       failover: cluster.failover,
+      protect: cluster.protect,
       nodes: cluster.nodes.map(({ name, id, host, address, initialRole }) => {
         const { repository } = hostOf(inventory, host);
         return { node: name, id, host, address, isWitness: initialRole === "witness", repository };

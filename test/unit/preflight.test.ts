@@ -15,6 +15,7 @@ const inputs: PreflightInputs = {
   family: "debian",
   dataDirectory: "/var/lib/postgresql/17/main",
   failover: "automatic",
+  protect: false,
   packages: ["postgresql-17", "postgresql-17-repmgr"],
   nodes: [1, 2, 3].map((n) => ({
     node: `n${n}`,

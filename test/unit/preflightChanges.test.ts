@@ -12,6 +12,7 @@ const node = (id: number, over: Partial<PreflightNode> = {}): PreflightNode => {
 const before: PreflightInputs = {
   ...facts.clusterInputs(),
   kind: "Preflight",
+  protect: false,
   packages: [],
   nodes: [1, 2, 3].map((id) => node(id)),
 };
@@ -138,6 +139,13 @@ describe("a node leaves", () => {
   ])("%s", async (_, over, answers) => expect(await problems(over, answers)).toEqual([]));
 
   test.each<[string, Partial<PreflightInputs>, (InstanceFacts | string)[], RegExp, PreflightInputs?]>([
+    [
+      "any node of a cluster that was deployed as protected",
+      { ...manual, protect: false },
+      [],
+      /n3 cannot be removed, the cluster is protected. Set "protect: false" with n3/,
+      { ...before, protect: true },
+    ],
     ["the live primary", nodes(node(2), node(3)), HEALTHY, /n1 on pg1 is the primary and n2, n3 depend on it/],
     ["the only synchronous standby", manual, synchronous("n3"), /n3 cannot be removed.*"n3".*no standby left of the 1/],
     ["one of two that both confirm", manual, synchronous("2 (n2,n3)"), /n3 cannot be removed.*with n2 left of the 2/],
