@@ -1,5 +1,5 @@
 import type { InventoryFile } from "./support/inventory";
-import { awaitHealthy, postmaster, role, roles, rowArrives, sh, sql, systemIdentifier } from "./support/oracle";
+import { awaitHealthy, postmaster, role, rowArrives, sh, sql } from "./support/oracle";
 import { leftovers } from "./support/leftovers";
 import { suite } from "./support/suite";
 import { HOSTS, must, OUTSIDER, World } from "./support/world";
@@ -98,58 +98,6 @@ suite(
       expect(actions.filter(({ why }) => /clone|initdb/.test(why))).toEqual([]);
       await awaitHealthy(lab, FOUR);
       await rowArrives(lab, "pg1", ["pg3", "pg4"], { database: "app" });
-      must(await world.preview(["--expect-no-changes"]));
-    });
-
-    test("protected, nothing of the cluster is deleted, and nothing is begun", async (world) => {
-      world.edit((inventory) => Object.assign(inventory.postgresql_clusters.main ?? {}, { protect: true }));
-      must(await world.up(["--skip-preview"]));
-      const protectedInventory = structuredClone(world.inventory);
-      for (const edit of [
-        (inventory: InventoryFile) => Reflect.deleteProperty(nodes(inventory), "n4"),
-        (inventory: InventoryFile) => Reflect.deleteProperty(inventory.postgresql_clusters, "main"),
-      ]) {
-        world.inventory = structuredClone(protectedInventory);
-        world.edit(edit);
-        expect((await refusedUp(world)).output).toMatch(/protect/);
-      }
-      world.inventory = protectedInventory;
-      world.edit(() => undefined);
-      const destroy = await done(world, async () => expect((await world.destroy()).code).not.toBe(0));
-      expect(destroy).toEqual([]);
-      expect(await roles(world.lab, ["pg1"])).toEqual({ pg1: "primary" });
-    });
-
-    test("a cluster gets another name, port and directory the way the refusal tells", async (world) => {
-      const { lab } = world;
-      const identifier = await systemIdentifier(lab, "pg1");
-      world.edit(({ postgresql_clusters }) => {
-        Object.assign(postgresql_clusters.main ?? {}, { protect: false });
-      });
-      must(await world.up(["--skip-preview"]));
-      const { main } = structuredClone(world.inventory.postgresql_clusters);
-      const repmgr = { ...(main?.repmgr as object), password_secret: "main_repmgr_password" };
-      const prod = { ...main, repmgr, data_directory: DATA };
-      world.edit(({ postgresql_clusters }) => {
-        delete postgresql_clusters.main;
-        postgresql_clusters.prod = prod;
-      });
-      expect((await refusedUp(world)).output).toMatch(
-        /port 5432 and the directory \/var\/lib\/postgresql\/17\/main belongs to the cluster "main"/,
-      );
-      world.edit(({ postgresql_clusters }) => delete postgresql_clusters.prod);
-      must(await world.up(["--skip-preview"]));
-      for (const host of FOUR) {
-        const told = `mv ${DATA} /var/lib/postgresql/prod && echo "cluster_name = 'prod'" >>/var/lib/postgresql/prod/postgresql.conf`;
-        expect(await sh(lab, host, leftovers("main", 5432))).toBe("");
-        await sh(lab, host, told);
-      }
-      const moved = { ...prod, port: 5433, data_directory: "/var/lib/postgresql/prod" };
-      world.edit(({ postgresql_clusters }) => (postgresql_clusters.prod = moved));
-      must(await world.up(["--skip-preview"]));
-      await awaitHealthy(lab, FOUR, "prod", 5433);
-      expect(await systemIdentifier(lab, "pg1", 5433)).toBe(identifier);
-      await rowArrives(lab, "pg1", ["pg2", "pg3", "pg4"], { database: "app", port: 5433 });
       must(await world.preview(["--expect-no-changes"]));
     });
 
