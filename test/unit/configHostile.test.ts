@@ -1,3 +1,5 @@
+import { homedir } from "node:os";
+import { resolve } from "node:path";
 import fc from "fast-check";
 import { repmgrConf } from "../../config/deriveRepmgr";
 import type { ClusterSpec } from "../../config/types";
@@ -81,6 +83,13 @@ function expectLiteral(cluster: ClusterSpec): void {
   }
 }
 
+/** A path on this machine may begin with the home directory, and is made absolute. */
+function meaning({ path }: Place, text: string): string {
+  if (!["key_file", "known_hosts"].includes(String(path.at(-1)))) return text;
+  const expanded = text.replace(/^~(?=\/|$)/, homedir());
+  return expanded.startsWith("/") ? resolve(expanded) : resolve("/", expanded).slice(1);
+}
+
 /** @returns whether the text was accepted; then it stands, whole, in what the inventory means */
 function keptOrRefused(inventory: Json, place: Place, text: string): boolean {
   const yaml = write(replaced(inventory, place, text));
@@ -93,7 +102,7 @@ function keptOrRefused(inventory: Json, place: Place, text: string): boolean {
   const flat = JSON.stringify([[...hosts], clusters]);
   const isPath = place.path[0] === "extends";
   // What says the default and an empty text need not be there.
-  if (text !== "" && !isPath) expect(flat).toContain(JSON.stringify(text).slice(1, -1));
+  if (text !== "" && !isPath) expect(flat).toContain(JSON.stringify(meaning(place, text)).slice(1, -1));
   if (!isText(place)) expect(text).not.toMatch(/[\u0000-\u001f\u007f]/);
   clusters.forEach(expectLiteral);
   return true;
