@@ -80,6 +80,24 @@ export interface RegisteredNode {
   readonly slot: string | null;
 }
 
+/** A row of repmgr.events about who became primary, or did not. */
+export interface PrimaryEvent {
+  /** "2026-11-24T11:13:33Z" */
+  readonly at: string;
+  readonly nodeId: number;
+  /** repmgr's own word; PRIMARY_EVENTS are those asked for. */
+  readonly event: string;
+  readonly successful: boolean;
+  readonly details: string;
+}
+
+/** Names of repmgr 5's events that tell the history of primaries (repmgr-action-*.c, repmgrd-physical.c). */
+const PRIMARY_EVENTS = [
+  ...["cluster_created", "primary_register", "standby_promote", "standby_switchover"],
+  ...["repmgrd_failover_promote", "repmgrd_promote_error", "repmgrd_failover_aborted"],
+];
+const LAST_EVENTS = 20;
+
 /** One JSON object on one line; the columns exist in PostgreSQL 13 to 17. */
 export const RUNNING_SQL = `select json_build_object(
   'inRecovery', pg_is_in_recovery(),
@@ -114,6 +132,8 @@ from (select case when pg_is_in_recovery()
 /** What the repmgr extension of one instance knows. */
 export interface RepmgrFacts {
   readonly nodes: readonly RegisteredNode[];
+  /** The last ones, oldest first; undefined is as good as none. */
+  readonly events?: readonly PrimaryEvent[];
   /** Kept in shared memory; undefined when the library is not loaded. */
   readonly paused?: boolean;
 }
@@ -123,7 +143,11 @@ export const REPMGR_SQL = `select to_regclass('repmgr.nodes') is not null as ins
 \\if :installed
 select json_build_object('paused', repmgr.repmgrd_is_paused(), 'nodes', (select coalesce(json_agg(json_build_object('id', node_id, 'name', node_name, 'type', type, 'upstream', upstream_node_id,
   'active', active, 'conninfo', conninfo, 'priority', priority, 'location', location, 'slot', slot_name)
-  order by node_id), '[]') from repmgr.nodes))::jsonb::text;
+  order by node_id), '[]') from repmgr.nodes), 'events', (select coalesce(json_agg(json_build_object(
+  'at', to_char(event_timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'nodeId', node_id, 'event', event,
+  'successful', successful, 'details', left(coalesce(details, ''), 200)) order by event_timestamp), '[]')
+  from (select * from repmgr.events where event in (${PRIMARY_EVENTS.map((event) => `'${event}'`).join(", ")})
+    order by event_timestamp desc limit ${LAST_EVENTS}) last))::jsonb::text;
 \\endif`;
 
 /** @throws Error when the server's answer is not the JSON that RUNNING_SQL makes */

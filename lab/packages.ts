@@ -7,24 +7,23 @@ const PACKAGES = [
   ...["debian-archive-keyring", "postgresql-client", "util-linux"],
 ];
 
-async function missing(): Promise<string[]> {
-  const { stdout } = await run([
-    "dpkg-query",
-    "--show",
-    "--showformat",
-    "${db:Status-Status} ${Package}\n",
-    ...PACKAGES,
-  ]);
+async function missing(wanted: readonly string[]): Promise<string[]> {
+  const { stdout } = await run(["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package}\n", ...wanted]);
   const installed = new Set(stdout.split("\n").flatMap((line) => line.match(/^installed (.+)$/)?.[1] ?? []));
-  return PACKAGES.filter((name) => !installed.has(name));
+  return wanted.filter((name) => !installed.has(name));
+}
+
+/** Installs what is missing of the lab's Debian packages. @throws Error with the end of apt-get's output */
+export async function ensureLabPackages(progress: Progress): Promise<void> {
+  await ensurePackages(PACKAGES, progress);
 }
 
 /**
- * Installs what is missing of the lab's Debian packages, through this machine's own apt sources.
+ * Installs what is missing of these Debian packages, through this machine's own apt sources.
  * @throws Error with the end of apt-get's output
  */
-export async function ensureLabPackages(progress: Progress): Promise<void> {
-  const names = await missing();
+export async function ensurePackages(wanted: readonly string[], progress: Progress): Promise<void> {
+  const names = await missing(wanted);
   if (names.length === 0) return;
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   await timed(progress, `install ${names.join(", ")}`, async () => {

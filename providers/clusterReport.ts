@@ -1,3 +1,4 @@
+import type { PrimaryEvent, WalReceiver } from "../facts/running";
 import { type ClusterView, isLive, livePrimaries, type MemberFacts } from "./cluster";
 import type { PgClusterInputs, PgClusterOutputs } from "./pgCluster";
 
@@ -5,8 +6,18 @@ export interface NodeReport {
   readonly node: string;
   readonly host: string;
   readonly role: "primary" | "standby" | "witness" | "down";
+  /** Of a stopped node, the last one it has written or replayed; 0 without data. */
+  readonly timeline: number;
+  /** The node it streams from, an address when that is none of the cluster, or "none". */
+  readonly follows: string;
   /** Coarse on purpose: an exact number would differ at every look and hide what matters. */
   readonly lag: string;
+}
+
+/** One entry of the history of primaries. */
+export interface HistoryEntry extends Omit<PrimaryEvent, "nodeId"> {
+  /** Its name, or "node 7" when it has left the cluster. */
+  readonly node: string;
 }
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
@@ -17,9 +28,36 @@ export function describeCluster(inputs: PgClusterInputs, view: ClusterView): PgC
   return {
     primary: primary?.member.node ?? "none",
     timeline: primary?.facts.running.timeline ?? 0,
-    nodes: view.map((m) => ({ node: m.member.node, host: m.member.host, role: roleOf(m), lag: lagOf(m, primary) })),
+    nodes: view.map((m) => describeNode(inputs, view, m)),
+    history: historyOf(view),
     connectionStrings: Object.fromEntries(inputs.databases.map((db) => [db.name, connectionString(inputs, db)])),
   };
+}
+
+function describeNode(inputs: PgClusterInputs, view: ClusterView, m: MemberFacts): NodeReport {
+  const { member, facts } = m;
+  return {
+    node: member.node,
+    host: member.host,
+    role: roleOf(m),
+    timeline: facts.running?.timeline ?? facts.control?.timeline ?? 0,
+    follows: followedBy(inputs, view, facts.running?.walReceiver ?? null),
+    lag: lagOf(m, livePrimaries(view)[0]),
+  };
+}
+
+function followedBy({ port }: PgClusterInputs, view: ClusterView, receiver: WalReceiver | null): string {
+  if (receiver === null || receiver.status !== "streaming" || receiver.senderHost === null) return "none";
+  const { senderHost, senderPort } = receiver;
+  const known = view.find(({ member }) => member.address === senderHost && senderPort === port);
+  return known?.member.node ?? `${bracketed(senderHost)}:${senderPort ?? "?"}`;
+}
+
+/** As the primary tells it; while there is none, as the first node does that answers. A witness keeps events of its own. */
+function historyOf(view: ClusterView): HistoryEntry[] {
+  const teller = livePrimaries(view)[0] ?? view.filter(isLive).find(({ member }) => !member.witness);
+  const nameOf = (id: number): string => view.find(({ member }) => member.id === id)?.member.node ?? `node ${id}`;
+  return (teller?.facts.repmgr?.events ?? []).map(({ nodeId, ...entry }) => ({ ...entry, node: nameOf(nodeId) }));
 }
 
 /** The role a node has now; never one that somebody wished for. */

@@ -3,6 +3,7 @@ import { canonical, equal } from "./canonical";
 import type { Claims } from "./claims";
 import { Forecast } from "./forecast";
 import { type BaseInputs, type Ctx, type Kind, Refused } from "./kind";
+import { STAMP, withoutStamp } from "./state";
 
 /** The engine writes this for a value it does not know yet (pulumi sdk, runtime/rpc.ts). */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -126,7 +127,7 @@ export class Lifecycle {
       ...Object.fromEntries(Object.entries(found).filter(isInput)),
       pending: pendingOf(kind, inputs, have),
     };
-    return { id, inputs: plain(seen), props: plain({ ...seen, ...outputs }) };
+    return { id, inputs: plain(seen), props: plain({ ...seen, ...outputs, ...STAMP }) };
   }
 
   async delete(kind: AnyKind, olds: Properties): Promise<void> {
@@ -155,7 +156,7 @@ export class Lifecycle {
       for (let round = 0; round <= MAX_ROUNDS; round++) {
         const have = await kind.observe(ctx, inputs);
         const actions = kind.plan(inputs, have);
-        if (actions.length === 0) return plain({ ...inputs, ...kind.project(inputs, have).outputs });
+        if (actions.length === 0) return plain({ ...inputs, ...kind.project(inputs, have).outputs, ...STAMP });
         const whys = actions.map((a) => `${a.host}: ${a.why}`).join("\n  ");
         if (whys === previous || round === MAX_ROUNDS) throw new Error(`done, and still left to do:\n  ${whys}`);
         previous = whys;
@@ -167,7 +168,11 @@ export class Lifecycle {
       const message = `${name}: ${error instanceof Error ? error.message : String(error)}`;
       // Before the first write nothing exists of it; afterwards the engine must remember that something does (F8).
       if (!touched) throw new Error(message);
-      throw new InitFailed(kind.id(inputs), { ...plain(inputs), __provider: news.__provider }, message);
+      throw new InitFailed(
+        kind.id(inputs),
+        { ...plain({ ...inputs, ...STAMP }), __provider: news.__provider },
+        message,
+      );
     }
   }
 }
@@ -199,7 +204,7 @@ function movedData(kind: AnyKind, olds: Properties, news: Properties): string[] 
 }
 
 function inputsOf(properties: Properties): BaseInputs {
-  const { __provider: _, ...inputs } = properties;
+  const { __provider: _, ...inputs } = withoutStamp(properties);
   return inputs as unknown as BaseInputs;
 }
 

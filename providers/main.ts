@@ -10,6 +10,7 @@ import { pgPackagesKind } from "./pgPackages";
 import { preflightKind } from "./preflight";
 import { repmgrNodeKind } from "./repmgrNode";
 import { openSession } from "./session";
+import { upToDate } from "./state";
 import { systemdUnitKind } from "./systemdUnit";
 
 type AnyKind = Kind<BaseInputs, unknown, object>;
@@ -42,13 +43,14 @@ export function configure(config: pulumi.dynamic.Config): Promise<void> {
   return Promise.resolve();
 }
 
+/** Told the old inputs, which say nothing of their form; so only here the state is not looked at. */
 export async function check(olds: Properties, news: Properties): Promise<pulumi.dynamic.CheckResult> {
   const kind = kindOf(news);
   return told(`check ${kind.name}`, (await lifecycle).check(kind, olds, news));
 }
 
-export async function diff(_id: string, olds: Properties, news: Properties): Promise<pulumi.dynamic.DiffResult> {
-  return (await lifecycle).diff(kindOf(news), olds, news);
+export async function diff(id: string, olds: Properties, news: Properties): Promise<pulumi.dynamic.DiffResult> {
+  return fromState("diff", id, olds, (life, known) => life.diff(kindOf(news), known, news));
 }
 
 export async function create(news: Properties): Promise<pulumi.dynamic.CreateResult> {
@@ -56,20 +58,39 @@ export async function create(news: Properties): Promise<pulumi.dynamic.CreateRes
 }
 
 export async function read(id: string, olds: Properties): Promise<pulumi.dynamic.ReadResult> {
-  return told(`read ${kindOf(olds).name} ${id}`, (await lifecycle).read(kindOf(olds), id, olds));
+  return fromState("read", id, olds, (life, known) => life.read(kindOf(known), id, known));
 }
 
-export async function update(_id: string, _olds: Properties, news: Properties): Promise<pulumi.dynamic.UpdateResult> {
+export async function update(id: string, olds: Properties, news: Properties): Promise<pulumi.dynamic.UpdateResult> {
+  upToDate(id, olds);
   return (await lifecycle).update(kindOf(news), news);
 }
 
 async function remove(id: string, olds: Properties): Promise<void> {
-  await told(`delete ${kindOf(olds).name} ${id}`, (await lifecycle).delete(kindOf(olds), olds));
+  await fromState("delete", id, olds, (life, known) => life.delete(kindOf(known), known));
 }
 export { remove as delete };
 
+/** Work on what the state keeps, in today's form. */
+async function fromState<T>(
+  call: string,
+  id: string,
+  kept: Properties,
+  work: (life: Lifecycle, known: Properties) => T | Promise<T>,
+): Promise<T> {
+  const known = async (): Promise<Properties> => upToDate(id, kept);
+  return told(
+    `${call} ${String(kept.kind)} ${id}`,
+    known().then(async (properties) => work(await lifecycle, properties)),
+  );
+}
+
 function kindOf(properties: Properties): AnyKind {
-  const name = String(properties.kind);
+  return kindNamed(String(properties.kind));
+}
+
+/** @throws Error for a kind that only another version of this program has */
+export function kindNamed(name: string): AnyKind {
   const kind = KINDS.get(name);
   if (kind === undefined) {
     throw new Error(

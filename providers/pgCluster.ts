@@ -4,7 +4,7 @@ import { type ClusterInputs, type ClusterView, isLive, livePrimaries, observeClu
 import { asPostgres } from "./commands";
 import { contentState, foundDatabases, foundRoles } from "./clusterContent";
 import { planCluster, planClusterDelete } from "./pgClusterPlan";
-import { describeCluster, type NodeReport, roleOf } from "./clusterReport";
+import { describeCluster, type HistoryEntry, type NodeReport, roleOf } from "./clusterReport";
 import type { Kind } from "./kind";
 import { foreseenRestarts, pendingRestarts } from "./restartNeeds";
 
@@ -39,6 +39,8 @@ export interface PgClusterOutputs {
   readonly primary: string;
   readonly timeline: number;
   readonly nodes: readonly NodeReport[];
+  /** Who became primary when, the last twenty, oldest first. */
+  readonly history: readonly HistoryEntry[];
   /** Database to connection string, without password. */
   readonly connectionStrings: Readonly<Record<string, string>>;
 }

@@ -8,6 +8,8 @@ export interface StackRequest {
   readonly cli: PulumiCli;
   /** Folder of Pulumi.yaml. */
   readonly project: string;
+  /** PULUMI_BACKEND_URL; default: the folder `state`. */
+  readonly backend?: string;
   /** Folder that holds backend, passphrase, stack configuration and action log; made when missing, 0700. */
   readonly state: string;
   readonly name: string;
@@ -44,7 +46,7 @@ export class LocalStack {
     if (!existsSync(passphrase)) writeFileSync(passphrase, randomBytes(24).toString("base64url"), { mode: 0o600 });
     const stack = new LocalStack(request, {
       ...request.cli.env,
-      PULUMI_BACKEND_URL: `file://${request.state}`,
+      PULUMI_BACKEND_URL: request.backend ?? `file://${request.state}`,
       PULUMI_CONFIG_PASSPHRASE_FILE: passphrase,
       PULUMI_SKIP_UPDATE_CHECK: "true",
       REPMGR_PULUMI_ACTION_LOG: join(request.state, "actions.jsonl"),
@@ -120,8 +122,8 @@ export class LocalStack {
     if (!existsSync(this.configFile)) {
       // Pulumi.yaml declares the inventory, so without it even "pulumi config" refuses to answer.
       writeFileSync(this.configFile, `config:\n  repmgr-pulumi:inventory: ${JSON.stringify(inventory)}\n`);
-      await this.must(["stack", "select", "--create"]);
     }
+    await this.must(["stack", "select", "--create"]);
     const have = JSON.parse((await this.must(["config", "--json"])).stdout) as Record<string, { value?: string }>;
     if (have["repmgr-pulumi:inventory"]?.value !== inventory)
       await this.must(["config", "set", "inventory", inventory]);

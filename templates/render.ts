@@ -10,10 +10,19 @@ const texts = new Map<string, string>();
  * @param name file name without ".mustache"
  */
 export function render(name: string, view: object): string {
+  return Mustache.render(read(name), view, {}, { escape: (value) => String(value) });
+}
+
+/** The same for a web page: every value is escaped for HTML text and double-quoted attributes. */
+export function renderHtml(name: string, view: object): string {
+  return Mustache.render(read(name), view);
+}
+
+function read(name: string): string {
   let text = texts.get(name);
   if (text === undefined) {
     text = readFileSync(join(process.cwd(), "templates", `${name}.mustache`), "utf8");
     texts.set(name, text);
   }
-  return Mustache.render(text, view, {}, { escape: (value) => String(value) });
+  return text;
 }

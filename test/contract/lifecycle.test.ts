@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join } from "node:path";
 import { type BaseInputs, type Kind, Refused } from "../../providers/kind";
 import { InitFailed, Lifecycle, type Properties, UNKNOWN } from "../../providers/lifecycle";
+import { STAMP } from "../../providers/state";
 import { Unreachable } from "../../ssh/errors";
 import { noteKind } from "../support/noteKind";
 import { failureOf, SshServer } from "../support/sshServer";
@@ -47,7 +48,7 @@ describe("what every kind gets from the lifecycle", () => {
   test("create does what the plan says, in order, and gives back inputs and outputs in canonical form", async () => {
     const { id, outs } = await lifecycle.create(kind, note());
     expect(id).toBe("n1/a");
-    expect(outs).toEqual({ ...note({ __provider: undefined }), size: 6 });
+    expect(outs).toEqual({ ...note({ __provider: undefined }), size: 6, ...STAMP });
     expect(Object.keys(outs)).toEqual(Object.keys(outs).sort());
     expect(onHost()).toEqual({ a: "first\n", "a.seal": "sealed 6\n" });
     expect(world.takeLog()).toEqual(

@@ -18,10 +18,11 @@ test("who is what now, how far behind, and how to reach whoever takes writes", (
     primary: "n2",
     timeline: 2,
     nodes: [
-      { node: "n1", host: "pg1", role: "down", lag: "none" },
-      { node: "n2", host: "pg2", role: "primary", lag: "none" },
-      { node: "n3", host: "pg3", role: "standby", lag: "2 WAL segments" },
+      { node: "n1", host: "pg1", role: "down", timeline: 1, follows: "none", lag: "none" },
+      { node: "n2", host: "pg2", role: "primary", timeline: 2, follows: "none", lag: "none" },
+      { node: "n3", host: "pg3", role: "standby", timeline: 2, follows: "n2", lag: "2 WAL segments" },
     ],
+    history: [],
     connectionStrings: {
       app: `postgresql://app@${hosts}/app?target_session_attrs=read-write`,
       "a/b c": `postgresql://${hosts}/a%2Fb%20c?target_session_attrs=read-write`,
@@ -42,4 +43,34 @@ test("a witness is no place to connect to, and an IPv6 address stands in bracket
   expect(report.connectionStrings.app).toBe(
     "postgresql://[fd00::1]:5432,198.18.0.12:5432/app?target_session_attrs=read-write",
   );
+});
+
+test("who follows whom: a node of the cluster by name, anybody else by address, and nobody while nothing streams", () => {
+  const from = (over: object) => ({
+    status: "streaming",
+    senderHost: "198.18.0.12",
+    senderPort: 5432,
+    slot: null,
+    ...over,
+  });
+  const seen = facts.view([
+    facts.primary(),
+    facts.standby(2, 1, { walReceiver: from({ senderHost: "2001:db8::7" }) }),
+    facts.standby(3, 2, { walReceiver: from({ status: "stopping" }) }),
+  ]);
+  const { nodes } = describeCluster(facts.pgClusterInputs(), seen);
+  expect(nodes.map(({ follows }) => follows)).toEqual(["none", "[2001:db8::7]:5432", "none"]);
+});
+
+test("the history is the primary's, with names for the nodes that are still there", () => {
+  const event = { at: "2026-11-24T11:13:33Z", event: "standby_promote", successful: true, details: "" };
+  const of = (nodeId: number) => ({ nodes: facts.rows(2), paused: false, events: [{ ...event, nodeId }] });
+  const seen = facts.view([
+    facts.standby(1, 2, {}, { repmgr: of(1) }),
+    facts.primary({ repmgr: of(2) }),
+    facts.standby(3, 2),
+  ]);
+  expect(describeCluster(facts.pgClusterInputs(), seen).history).toEqual([{ ...event, node: "n2" }]);
+  const alone = facts.view([facts.formerPrimary(), facts.standby(2, 1, {}, { repmgr: of(7) }), facts.standby(3)]);
+  expect(describeCluster(facts.pgClusterInputs(), alone).history).toEqual([{ ...event, node: "node 7" }]);
 });

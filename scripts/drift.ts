@@ -1,0 +1,87 @@
+import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { endChildren, runChild } from "./childProcess";
+import { renderPage } from "./driftPage";
+import { driftReport, type DriftReport, errorReport } from "./driftReport";
+import { parseReview } from "./driftSteps";
+import { renderTable } from "./driftTable";
+import { projectRoot } from "./projectRoot";
+import { ensurePulumi } from "./pulumiCli";
+
+const USAGE = `usage: npm run drift [-- --stack NAME] [--config-file FILE] [--json] [--html FILE]
+  --stack NAME        instead of the selected one, as for pulumi preview
+  --config-file FILE  instead of Pulumi.<stack>.yaml, as for pulumi preview
+  --json              print the report as JSON (add --silent after "npm run", so that npm prints nothing)
+  --html FILE         write it as a page, too: topology, drift, history of primaries
+Exit status: 0 up would change nothing, 2 it would, 1 the hosts could not be reviewed.`;
+
+const DEADLINE_MS = 15 * 60_000;
+const EXIT: Readonly<Record<DriftReport["result"], number>> = { clean: 0, drift: 2, planned: 2, error: 1 };
+
+interface Options {
+  readonly stack?: string;
+  readonly configFile?: string;
+  readonly json: boolean;
+  readonly html?: string;
+}
+
+/** @throws Error for an option that there is not */
+function options(args: readonly string[]): Options {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: { stack: text, "config-file": text, html: text, json: { type: "boolean", default: false } },
+  });
+  // npm runs scripts in the project's folder; files are meant from where npm was typed.
+  const file = (name?: string): string | undefined => name && resolve(process.env.INIT_CWD ?? "", name);
+  return { stack: values.stack, configFile: file(values["config-file"]), html: file(values.html), json: values.json };
+}
+
+/** Looks at the hosts with the user's own stack, backend and passphrase: what is asked is a preview of theirs. */
+async function review({ stack, configFile }: Options): Promise<DriftReport> {
+  const cli = await ensurePulumi((line) => console.error(line));
+  const chosen = [
+    ...(stack === undefined ? [] : ["--stack", stack]),
+    ...(configFile === undefined ? [] : ["--config-file", configFile]),
+  ];
+  const { stdout, output, code } = await runChild({
+    what: "pulumi preview",
+    command: cli.bin,
+    args: ["preview", "--json", "--show-sames", "--non-interactive", ...chosen],
+    cwd: projectRoot(),
+    // With this set to true the CLI prints its events one by one instead.
+    env: { ...process.env, ...cli.env, PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "false" },
+    deadlineMs: DEADLINE_MS,
+  });
+  // Without a stack or its passphrase the engine says so in plain words and prints no JSON.
+  if (!stdout.trimStart().startsWith("{")) throw new Error(output.trim().replace(/^error: /, ""));
+  const found = parseReview(stdout);
+  if (code === 0 || found.errors.length > 0) return driftReport(found, new Date());
+  throw new Error(
+    `pulumi preview ended with exit status ${code} and named no error: ${output.slice(stdout.length).trim()}`,
+  );
+}
+
+async function main(): Promise<number> {
+  const given = options(process.argv.slice(2));
+  let report: DriftReport;
+  try {
+    report = await review(given);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    report = errorReport({ stack: given.stack ?? "(the selected one)", errors: [message], messages: [] }, new Date());
+  }
+  console.log(given.json ? JSON.stringify(report, null, 2) : renderTable(report));
+  if (given.html !== undefined) writeFileSync(given.html, renderPage(report));
+  return EXIT[report.result];
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => endChildren(signal));
+main().then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    process.exitCode = 1;
+  },
+);
