@@ -10,7 +10,7 @@ const AGAIN =
 
 /** A change of the inventory that would leave data behind, with the nodes whose data they are. */
 interface Move {
-  readonly nodes: readonly PreflightNode[];
+  readonly nodes: readonly Pick<PreflightNode, "node">[];
   readonly problem: string;
 }
 
@@ -32,7 +32,7 @@ export async function changeProblems(ctx: Ctx, inputs: PreflightInputs, before: 
   const found = await Promise.all(before.nodes.map((node) => look(ctx, before, node)));
   const mute = found.flatMap(({ failure }) => (failure === undefined ? [] : [`cluster ${inputs.cluster}: ${failure}`]));
   if (mute.length > 0) return mute;
-  const hasData = ({ node }: PreflightNode): boolean =>
+  const hasData = ({ node }: Pick<PreflightNode, "node">): boolean =>
     found.some((f) => f.node.node === node && f.facts?.data === "present");
   const moved = moves
     .filter(({ nodes }) => nodes.some(hasData))
@@ -113,8 +113,9 @@ function nodeMoves(inputs: PreflightInputs, before: PreflightInputs): Move[] {
   });
 }
 
-function differs(now: PreflightNode, was: PreflightNode): Move[] {
-  const { node, host, id } = was;
+/** @param was as the state has it: of before there were versions, it does not say the id */
+function differs(now: PreflightNode, was: Omit<PreflightNode, "id"> & { readonly id?: number }): Move[] {
+  const { node, host, id = now.id } = was;
   const twice = `remove ${node} in one run and add it in the next`;
   const problems: string[] = [];
   if (now.host !== host) {

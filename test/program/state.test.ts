@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Lifecycle, type Properties, type World } from "../../providers/lifecycle";
 import { kindNamed } from "../../providers/main";
+import type { PreflightInputs } from "../../providers/preflight";
+import { changeProblems } from "../../providers/preflightChanges";
 import { STAMP, STATE_VERSION, upToDate } from "../../providers/state";
 import { keptStateFile, LAB_KEY, plainSecrets, readKeptState } from "../support/keptState";
 import { programGraph } from "./programGraph";
@@ -13,8 +15,13 @@ const versions = readdirSync(dirname(keptStateFile(0)))
 
 /** What this version manages and that one did not: it differs on purpose, and up brings the hosts to it. */
 const MANAGED_SINCE: readonly Readonly<Record<string, readonly string[]>>[] = [
-  // settings: synchronous_standby_names.
-  { PgInstance: ["settings"], PgCluster: ["settings"], PgPackages: ["siblings"] },
+  // settings: synchronous_standby_names. nodes: their ids.
+  {
+    PgInstance: ["settings"],
+    PgCluster: ["settings"],
+    PgPackages: ["siblings"],
+    Preflight: ["failover", "nodes", "protect"],
+  },
 ];
 
 const unreachable = (): never => {
@@ -25,6 +32,7 @@ const lifecycle = new Lifecycle({
   fresh: unreachable,
   apply: unreachable,
   say: unreachable,
+  claims: unreachable,
 } satisfies World);
 
 /** What the program asks for today with the inventory of that state. */
@@ -79,6 +87,12 @@ describe.each(versions)("a state of version %i", (version) => {
     for (const key of newlyManaged) expect([key, known[key]]).not.toEqual([key, wanted[key]]);
     if (newlyManaged.length > 0) return;
     expect(lifecycle.diff(kind, known, wanted)).toEqual({ changes: false, replaces: [] });
+  });
+
+  test("is not taken for that of another cluster or of other nodes", async () => {
+    const before = upToDate("main", resources["Preflight main"] ?? {}) as unknown as PreflightInputs;
+    const wanted = asked.get("Preflight main") as unknown as PreflightInputs;
+    expect(await changeProblems({ ask: unreachable }, wanted, before)).toEqual([]);
   });
 
   test("says its version in every resource, from the first version on", () => {
