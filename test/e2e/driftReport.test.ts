@@ -94,7 +94,7 @@ suite(
         }),
       );
       const causes = main?.resources.flatMap(({ differences }) => differences.map(({ cause }) => cause));
-      expect(new Set(causes)).toEqual(new Set(["drift", "follows"]));
+      expect(new Set(causes)).toEqual(new Set(["drift"]));
       return Promise.resolve();
     });
 
