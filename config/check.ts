@@ -1,5 +1,6 @@
 import { checkAccess } from "./checkAccess";
 import { checkHosts } from "./checkHosts";
+import { checkLayout } from "./checkLayout";
 import { checkNodes } from "./checkNodes";
 import { checkDetection, checkOptions, checkSettings } from "./checkSettings";
 import { checkPlacement } from "./checkPlacement";
@@ -50,6 +51,7 @@ export function check(root: Located, validated: Validated, hasSecret: (name: str
   checkPlacement(checked);
   for (const [name, cluster] of checked.clusters()) {
     checkNodes(checked, name, cluster);
+    checkLayout(checked, name, cluster);
     checkSettings(checked, name, cluster);
     checkOptions(checked, name, cluster);
     checkDetection(checked, name, cluster);

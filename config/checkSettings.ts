@@ -1,7 +1,7 @@
 import type { Checked } from "./check";
 import { deriveRepmgrOptions } from "./deriveRepmgr";
 import { canonicalValue, leastSettings } from "./deriveSettings";
-import { MANAGED_REPMGR_OPTIONS, managedSetting, REPMGR_OPTIONS } from "./managed";
+import { keptSetting, MANAGED_REPMGR_OPTIONS, managedSetting, REPMGR_DEFAULTS, REPMGR_OPTIONS } from "./managed";
 import { unknownName } from "./nearest";
 import type { RawCluster } from "./schema";
 
@@ -11,7 +11,7 @@ export function checkSettings(checked: Checked, name: string, cluster: RawCluste
   const least = leastSettings(Object.keys(cluster.nodes).length);
   for (const [setting, value] of Object.entries(cluster.settings)) {
     const path = ["postgresql_clusters", name, "settings", setting];
-    const managed = managedSetting(setting);
+    const managed = cluster.layout ? keptSetting(setting) : managedSetting(setting);
     const minimum = Object.hasOwn(least, setting) ? least[setting] : undefined;
     if (managed !== undefined) checked.report(path, `the program manages '${setting}' itself: ${managed}`);
     else if (minimum !== undefined && !(Number(value) >= minimum)) {
@@ -25,7 +25,7 @@ export function checkSettings(checked: Checked, name: string, cluster: RawCluste
 export function checkOptions(checked: Checked, name: string, cluster: RawCluster): void {
   for (const [option, value] of Object.entries(cluster.repmgr.options)) {
     const path = ["postgresql_clusters", name, "repmgr", "options", option];
-    const wrong = optionProblem(option, value);
+    const wrong = optionProblem(option, value, cluster.layout !== undefined);
     if (wrong !== undefined) checked.report(path, wrong);
   }
 }
@@ -37,8 +37,9 @@ export function checkOptions(checked: Checked, name: string, cluster: RawCluster
  */
 export function checkDetection(checked: Checked, name: string, cluster: RawCluster): void {
   const own = Object.entries(cluster.repmgr.options);
-  if (cluster.failover !== "automatic" || own.some(([option, value]) => optionProblem(option, value))) return;
-  const options = deriveRepmgrOptions(cluster);
+  const isKept = cluster.layout !== undefined;
+  if (cluster.failover !== "automatic" || own.some(([option, value]) => optionProblem(option, value, isKept))) return;
+  const options: Record<string, string> = { ...REPMGR_DEFAULTS, ...deriveRepmgrOptions(cluster) };
   const number = (option: string): number => Number(options[option]);
   if (!/^(true|on|yes|1)$/i.test(options.primary_visibility_consensus ?? "")) return;
   const givenUp = (number("reconnect_attempts") - 1) * number("reconnect_interval");
@@ -52,7 +53,12 @@ export function checkDetection(checked: Checked, name: string, cluster: RawClust
   );
 }
 
-function optionProblem(option: string, value: Value): string | undefined {
+/** @param isKept the file was written by others, and the inventory holds all of it */
+function optionProblem(option: string, value: Value, isKept: boolean): string | undefined {
+  if (isKept && option !== "node_id" && option !== "node_name") {
+    const known = Object.hasOwn(MANAGED_REPMGR_OPTIONS, option);
+    if (known) return typeof value === "string" ? textProblem(value) : undefined;
+  }
   if (Object.hasOwn(MANAGED_REPMGR_OPTIONS, option)) {
     return `the program manages '${option}' itself: ${MANAGED_REPMGR_OPTIONS[option]}`;
   }

@@ -2,9 +2,10 @@ import { posix } from "node:path";
 import { DEFAULTS, defaultDataDirectory } from "./defaults";
 import { deriveHba } from "./deriveHba";
 import { deriveRepmgrOptions } from "./deriveRepmgr";
-import { deriveSettings } from "./deriveSettings";
+import { canonicalValues, deriveSettings } from "./deriveSettings";
 import type { RawCluster, RawInventory } from "./schema";
-import type { ClusterSpec, NodeSpec } from "./types";
+import type { RawLayout } from "./schemaLayout";
+import type { ClusterLayout, ClusterSpec, NodeSpec } from "./types";
 
 /** The name of the stack secret with the password of the role repmgr. */
 export function repmgrSecret(cluster: string, raw: RawCluster): string {
@@ -27,9 +28,11 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
     port: raw.port,
     family: firstHost?.family ?? inventory.defaults.family,
     dataDirectory: dataDirectory(name, raw),
+    layout: raw.layout && deriveLayout(raw.layout),
     nodes,
     settings: deriveSettings(name, raw),
     hba: deriveHba(raw, nodes),
+    hbaLines: raw.hba_lines,
     clients: raw.clients,
     failover: raw.failover,
     repmgrOptions: deriveRepmgrOptions(raw),
@@ -53,8 +56,23 @@ function deriveNodes(raw: RawCluster, inventory: RawInventory): NodeSpec[] {
     priority: node.priority,
     location: node.location,
     upstream: node.upstream,
+    settings: canonicalValues(node.settings),
+    repmgrOptions: Object.fromEntries(Object.entries(node.repmgr).map(([option, value]) => [option, String(value)])),
   }));
   return nodes.sort((a, b) => a.id - b.id);
+}
+
+function deriveLayout(raw: RawLayout): ClusterLayout {
+  return {
+    configFile: raw.config_file,
+    hbaFile: raw.hba_file,
+    postgresqlUnit: raw.postgresql_unit,
+    repmgrConf: raw.repmgr_conf,
+    repmgrdUnit: raw.repmgrd_unit,
+    passFile: raw.pass_file,
+    socketDirectory: raw.socket_directory,
+    logDirectory: raw.log_directory,
+  };
 }
 
 function deriveRoles(raw: RawCluster): ClusterSpec["roles"] {

@@ -10,6 +10,7 @@ const LOOPBACK = ["127.0.0.1/32", "::1/128"];
  * that a reject can narrow what follows), then what `clients`, roles and databases make, then the socket.
  */
 export function deriveHba(raw: RawCluster, nodes: readonly NodeSpec[]): HbaRule[] {
+  if (raw.layout !== undefined) return [];
   const peers = [...new Set([...LOOPBACK, ...nodes.map((node) => hostAddress(node.address))])];
   return [
     { type: "local", database: "all", user: "postgres", method: "peer" },

@@ -1,4 +1,5 @@
 import { conninfoValue } from "../ssh/quote";
+import { DEFAULTS } from "./defaults";
 import type { RawCluster } from "./schema";
 import type { ClusterSpec, NodeSpec } from "./types";
 
@@ -13,6 +14,7 @@ export interface RepmgrPaths {
 /** Options of repmgr.conf that are one for all nodes: our defaults under the user's own. */
 export function deriveRepmgrOptions(raw: RawCluster): Record<string, string> {
   const own = Object.entries(raw.repmgr.options).map(([name, value]) => [name, String(value)] as const);
+  if (raw.layout !== undefined) return Object.fromEntries(own);
   return {
     log_level: "INFO",
     monitor_interval_secs: "2",
@@ -32,6 +34,7 @@ export function deriveRepmgrOptions(raw: RawCluster): Record<string, string> {
  * Commands carry full paths, because repmgrd runs them without a PATH of ours.
  */
 export function repmgrConf(cluster: ClusterSpec, node: NodeSpec, paths: RepmgrPaths): Record<string, string> {
+  if (cluster.layout !== undefined) return keptConf(cluster, node);
   const repmgr = `${paths.binDirectory}/repmgr`;
   return {
     node_id: String(node.id),
@@ -53,8 +56,23 @@ export function repmgrConf(cluster: ClusterSpec, node: NodeSpec, paths: RepmgrPa
   };
 }
 
+/** The repmgr.conf that others wrote: what the inventory says in words of its own, then the options as they stand. */
+function keptConf({ dataDirectory, failover, repmgrOptions }: ClusterSpec, node: NodeSpec): Record<string, string> {
+  return {
+    node_id: String(node.id),
+    node_name: node.name,
+    data_directory: dataDirectory,
+    ...(failover === "manual" ? {} : { failover }),
+    ...(node.priority === DEFAULTS.priority ? {} : { priority: String(node.priority) }),
+    ...(node.location === DEFAULTS.location ? {} : { location: node.location }),
+    ...repmgrOptions,
+    ...node.repmgrOptions,
+  };
+}
+
 /** How every node, and repmgr on it, reaches a node's database repmgr. Holds no password. */
 export function nodeConninfo(cluster: ClusterSpec, node: NodeSpec, passFile: string): string {
+  if (node.repmgrOptions.conninfo !== undefined) return node.repmgrOptions.conninfo;
   const parts = { host: node.address, port: cluster.port, user: "repmgr", dbname: "repmgr", connect_timeout: 2 };
   const pairs = Object.entries({ ...parts, passfile: passFile });
   return pairs.map(([key, value]) => `${key}=${conninfoValue(String(value))}`).join(" ");

@@ -5,6 +5,10 @@ export function canonicalValue(value: string | number | boolean): string {
   return typeof value === "boolean" ? (value ? "on" : "off") : String(value);
 }
 
+export function canonicalValues(values: RawCluster["settings"]): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, canonicalValue(value)]));
+}
+
 /** Least values that a cluster of this many nodes needs; the program's defaults leave some room above. */
 export function leastSettings(nodes: number): Readonly<Record<string, number>> {
   return { max_wal_senders: nodes + 2, max_replication_slots: nodes };
@@ -18,7 +22,8 @@ export function preloadLibraries(own: string | undefined): string {
 
 /** The managed part of postgresql.conf: defaults, what repmgr and the program need, and the user's own settings. */
 export function deriveSettings(cluster: string, raw: RawCluster): Record<string, string> {
-  const own = Object.entries(raw.settings).map(([name, value]) => [name, canonicalValue(value)] as const);
+  const own = Object.entries(canonicalValues(raw.settings));
+  if (raw.layout !== undefined) return Object.fromEntries(own);
   const settings: Record<string, string> = {
     ...overridable(Object.keys(raw.nodes).length),
     ...Object.fromEntries(own),

@@ -39,6 +39,12 @@ export function managedSetting(name: string): string | undefined {
   return Object.hasOwn(MANAGED_SETTINGS, name) ? MANAGED_SETTINGS[name] : undefined;
 }
 
+/** The same for a cluster that was built by others, whose settings are all in the inventory. */
+export function keptSetting(name: string): string | undefined {
+  const managed = managedSetting(name);
+  return managed === RECOVERY || name.startsWith("include") ? managed : undefined;
+}
+
 type OptionKind = "text" | "boolean" | { readonly min: number } | readonly string[];
 
 /** Options of repmgr.conf that a person may set; known to repmgr 5.3 and 5.5 alike. */
@@ -89,6 +95,13 @@ export const REPMGR_OPTIONS: Readonly<Record<string, OptionKind>> = {
   rsync_options: "text",
   ssh_options: "text",
 };
+
+/** repmgr's own, where the timing of a failover is judged and a repmgr.conf says nothing (repmgr.conf.sample). */
+export const REPMGR_DEFAULTS = {
+  reconnect_attempts: "6",
+  reconnect_interval: "10",
+  monitor_interval_secs: "2",
+} as const;
 
 const IDENTITY = "it follows from the topology";
 const SERVICE = "the program owns the units";

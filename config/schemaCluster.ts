@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CLUSTER_OR_NODE_NAME, DEFAULTS, SECRET_NAME, SETTING_NAME, SQL_NAME, SUPPORTED_VERSIONS } from "./defaults";
 import { hbaProblems } from "./checkHba";
 import { parseNetwork } from "./network";
+import { layoutSchema } from "./schemaLayout";
 import { named, nameOf, settingValue, textOf } from "./schemaParts";
 
 const nodeSchema = z
@@ -28,6 +29,12 @@ const nodeSchema = z
     ).default(DEFAULTS.location),
     upstream: textOf("Node to follow instead of the primary.").optional(),
     address: textOf("Address for replication and clients. Default: the host's.").optional(),
+    settings: named(SETTING_NAME, settingValue)
+      .default({})
+      .describe("Settings in which this node's postgresql.conf differs. Only in a cluster with a layout."),
+    repmgr: named(SETTING_NAME, settingValue)
+      .default({})
+      .describe("Options in which this node's repmgr.conf differs. Only in a cluster with a layout."),
   })
   .describe("A node: one PostgreSQL on one host.");
 
@@ -109,6 +116,7 @@ export const clusterSchema = z
       .describe("Major version of PostgreSQL."),
     port: z.int().min(1024).max(65535).default(DEFAULTS.postgresPort).describe("Port on every host of the cluster."),
     data_directory: textOf("PGDATA on every host. Default: /var/lib/postgresql/<version>/<cluster>.").optional(),
+    layout: layoutSchema.optional(),
     nodes: named(CLUSTER_OR_NODE_NAME, nodeSchema).describe("The nodes, by name."),
     settings: named(SETTING_NAME, settingValue)
       .default({})
@@ -119,6 +127,10 @@ export const clusterSchema = z
       .describe("Networks that may reach the declared databases with the declared roles, through the firewall too."),
     open_to_world: z.boolean().default(false).describe("Allows 0.0.0.0/0 and ::/0 among 'clients'."),
     hba: z.array(hbaSchema).default([]).describe("Your own lines of pg_hba.conf; before those made from 'clients'."),
+    hba_lines: z
+      .array(textOf("A line.").regex(/^\S+( \S+)*$/, "expected fields with one space between them"))
+      .default([])
+      .describe("The lines of pg_hba.conf as they stand. Only in a cluster with a layout."),
     failover: z
       .enum(["automatic", "manual"])
       .default("automatic")

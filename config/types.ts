@@ -33,6 +33,19 @@ export interface HostSpec {
 /** Who starts the cluster's life. After that the role of a node is observed, never desired. */
 export type InitialRole = "primary" | "standby" | "witness";
 
+/** Where the parts of a cluster lie that somebody else has built; nothing of it is moved. Paths are absolute. */
+export interface ClusterLayout {
+  readonly configFile: string;
+  readonly hbaFile: string;
+  /** "postgresql@17-main.service" */
+  readonly postgresqlUnit: string;
+  readonly repmgrConf: string;
+  readonly repmgrdUnit: string;
+  readonly passFile: string;
+  readonly socketDirectory: string;
+  readonly logDirectory: string;
+}
+
 export interface NodeSpec {
   readonly name: string;
   readonly id: number;
@@ -43,6 +56,9 @@ export interface NodeSpec {
   readonly location: string;
   /** Node to follow instead of the primary (cascading). */
   readonly upstream?: string;
+  /** Where this node's postgresql.conf and repmgr.conf differ from the others'; only in a cluster with a layout. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly repmgrOptions: Readonly<Record<string, string>>;
 }
 
 export interface HbaRule {
@@ -86,6 +102,13 @@ export interface ClusterSpec {
   readonly port: number;
   readonly family: Family;
   readonly dataDirectory: string;
+  /**
+   * Of a cluster that was built by others and taken over; absent: the program's own (families/). With it, settings, hba
+   * and repmgrOptions are what the files hold and nothing is added to them.
+   */
+  readonly layout?: ClusterLayout;
+  /** The lines of pg_hba.conf as they stand, only with a layout; then instead of `hba`. */
+  readonly hbaLines: readonly string[];
   /** In order of id. */
   readonly nodes: readonly NodeSpec[];
   /** Everything that goes into the managed part of postgresql.conf: the user's, our defaults, what repmgr needs. */

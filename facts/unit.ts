@@ -25,7 +25,7 @@ export interface UnitFact {
 }
 
 const PROPERTIES = [
-  ...["UnitFileState", "ActiveState", "MainPID", "ExecMainStartTimestamp", "NRestarts", "NeedDaemonReload"],
+  ...["UnitFileState", "ActiveState", "SubState", "MainPID", "ExecMainStartTimestamp", "NRestarts", "NeedDaemonReload"],
   "DropInPaths",
 ];
 
@@ -58,7 +58,11 @@ export function parseUnit(unit: string, text: string, hasPidFile: boolean): Unit
   return {
     state,
     active,
-    isReady: active === "active" && (!hasPidFile || (pid !== "0" && value("PidFile") === pid)),
+    // "active (exited)": systemd was told so by a script of old, and nothing of it runs.
+    isReady:
+      active === "active" &&
+      properties.get("SubState") !== "exited" &&
+      (!hasPidFile || (pid !== "0" && value("PidFile") === pid)),
     startedAt: pid === "0" ? 0 : parseTimestamp(value("ExecMainStartTimestamp")),
     restarts: Number(value("NRestarts")),
     needsReload: value("NeedDaemonReload") === "yes",

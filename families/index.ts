@@ -1,8 +1,8 @@
 import type { Family } from "../config/types";
 import { debian } from "./debian";
-import type { ClusterPaths, FamilyLayout } from "./types";
+import type { ClusterPaths, ClusterPlace, FamilyLayout } from "./types";
 
-export type { ClusterPaths, FamilyLayout } from "./types";
+export type { ClusterPaths, ClusterPlace, FamilyLayout } from "./types";
 
 const FAMILIES: Readonly<Record<Family, FamilyLayout>> = { debian };
 
@@ -10,11 +10,18 @@ export function familyLayout(family: Family): FamilyLayout {
   return FAMILIES[family];
 }
 
-/** Where everything of one cluster lives on its hosts. */
-export function clusterPaths(family: Family, cluster: string): ClusterPaths {
+/** A unit as people type it. */
+export function shortUnit(unit: string): string {
+  return unit.replace(/\.service$/, "");
+}
+
+/** Where everything of one cluster lives on its hosts: as the family has it, or where those who built it have put it. */
+export function clusterPaths({ family, cluster, dataDirectory, layout }: ClusterPlace): ClusterPaths {
   const directory = familyLayout(family).clusterDirectory(cluster);
   return {
     directory,
+    configFile: `${dataDirectory}/postgresql.conf`,
+    hbaFile: `${dataDirectory}/pg_hba.conf`,
     repmgrConf: `${directory}/repmgr.conf`,
     passFile: `${directory}/pgpass`,
     startGuard: `${directory}/start-guard`,
@@ -25,5 +32,6 @@ export function clusterPaths(family: Family, cluster: string): ClusterPaths {
     repmgrdPidFile: `/run/repmgrd-${cluster}/repmgrd.pid`,
     logDirectory: `/var/log/postgresql/${cluster}`,
     socketDirectory: "/run/postgresql",
+    ...layout,
   };
 }

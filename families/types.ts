@@ -1,3 +1,5 @@
+import type { ClusterLayout, Family } from "../config/types";
+
 /** What differs between families of Linux distributions. One file a family; adding a family is adding a file. */
 export interface FamilyLayout {
   /** Directory with postgres, initdb, repmgr, repmgrd of one major version. */
@@ -10,9 +12,20 @@ export interface FamilyLayout {
   readonly sudo: string;
 }
 
+/** What decides where a cluster's parts lie. */
+export interface ClusterPlace {
+  readonly family: Family;
+  readonly cluster: string;
+  readonly dataDirectory: string;
+  /** Of a cluster that was built by others. */
+  readonly layout?: ClusterLayout;
+}
+
 /** Names and paths that belong to one cluster on a host; no two clusters ever share one. */
 export interface ClusterPaths {
   readonly directory: string;
+  readonly configFile: string;
+  readonly hbaFile: string;
   readonly repmgrConf: string;
   readonly passFile: string;
   readonly startGuard: string;

@@ -13,17 +13,21 @@ import { systemdUnitKind } from "./systemdUnit";
  * what the others then find. An answer that cannot be had is reported by the resource whose question it is.
  */
 export function anticipateReviews(ctx: Ctx, inputs: PreflightInputs): void {
-  const { reach, cluster, family, version, port, dataDirectory, nodes } = inputs;
-  const { postgresqlUnit, repmgrdUnit, repmgrdPidFile, startGuard } = clusterPaths(family, cluster);
+  const { reach, cluster, family, version, port, dataDirectory, layout, nodes } = inputs;
+  const { postgresqlUnit, repmgrdUnit, repmgrdPidFile, startGuard } = clusterPaths(inputs);
   const members = nodes.map(({ node, host, address, isWitness }) => ({ node, host, address, witness: isWitness }));
-  ask(ctx, pgClusterKind, { reach, cluster, family, version, port, dataDirectory, members });
+  ask(ctx, pgClusterKind, { reach, cluster, family, version, port, dataDirectory, layout, members });
   for (const { host, node } of nodes) {
-    const where = { reach, host, node, cluster, family, version, port, dataDirectory, members };
+    const where = { reach, host, node, cluster, family, version, port, dataDirectory, layout, members };
     ask(ctx, pgInstanceKind, where);
     ask(ctx, repmgrNodeKind, where);
     ask(ctx, firewallRuleKind, where);
-    ask(ctx, systemdUnitKind, { ...where, unit: postgresqlUnit, files: [{ path: startGuard }] });
-    ask(ctx, systemdUnitKind, { ...where, unit: repmgrdUnit, files: [], pidFile: repmgrdPidFile });
+    if (layout !== undefined) {
+      ask(ctx, systemdUnitKind, { ...where, unit: repmgrdUnit, files: [] });
+      continue;
+    }
+    ask(ctx, systemdUnitKind, { ...where, unit: postgresqlUnit, content: "", files: [{ path: startGuard }] });
+    ask(ctx, systemdUnitKind, { ...where, unit: repmgrdUnit, content: "", files: [], pidFile: repmgrdPidFile });
   }
 }
 

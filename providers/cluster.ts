@@ -1,5 +1,5 @@
-import { familyLayout, clusterPaths } from "../families";
-import type { Family } from "../config/types";
+import { clusterPaths, familyLayout, shortUnit } from "../families";
+import type { ClusterLayout, Family } from "../config/types";
 import { instanceProbe, type InstanceFacts, type InstanceQuestion } from "../facts/instance";
 import type { RunningFacts } from "../facts/running";
 import type { Probe } from "../facts/probe";
@@ -26,6 +26,8 @@ export interface ClusterInputs extends BaseInputs {
   readonly members: readonly Member[];
   /** "automatic": repmgrd promotes; then nobody else starts a primary while it may be doing so. */
   readonly failover: "automatic" | "manual";
+  /** Of a cluster that was built by others and taken over. */
+  readonly layout?: ClusterLayout;
 }
 
 export interface MemberFacts {
@@ -39,7 +41,7 @@ export type ClusterView = readonly MemberFacts[];
 export type LiveMember = MemberFacts & { readonly facts: { readonly running: RunningFacts } };
 
 export function instanceOf(inputs: ClusterInputs): Probe<InstanceFacts> {
-  const paths = clusterPaths(inputs.family, inputs.cluster);
+  const paths = clusterPaths(inputs);
   const question: InstanceQuestion = {
     version: inputs.version,
     port: inputs.port,
@@ -76,14 +78,14 @@ export function livePrimaries(view: ClusterView): LiveMember[] {
  * The one node that takes writes, or undefined when none does.
  * @throws Refused when two do: which of them is right only a person can say
  */
-export function thePrimary(cluster: string, view: ClusterView): LiveMember | undefined {
+export function thePrimary(inputs: ClusterInputs, view: ClusterView): LiveMember | undefined {
   const [first, second] = livePrimaries(view);
   if (first === undefined || second === undefined) return first;
   const both = [first, second].map(
     ({ member, facts }) => `${member.node} on ${member.host} (timeline ${facts.running.timeline})`,
   );
   throw new Refused(
-    `cluster ${cluster}: ${both.join(" and ")} both take writes. Nothing is changed, because each may hold rows the other lacks. ` +
-      `Compare them, stop the one to give up with "sudo systemctl stop postgresql-${cluster}", then run "pulumi up": it is rejoined.`,
+    `cluster ${inputs.cluster}: ${both.join(" and ")} both take writes. Nothing is changed, because each may hold rows the other lacks. ` +
+      `Compare them, stop the one to give up with "sudo systemctl stop ${shortUnit(clusterPaths(inputs).postgresqlUnit)}", then run "pulumi up": it is rejoined.`,
   );
 }

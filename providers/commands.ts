@@ -6,7 +6,7 @@ import type { ClusterInputs } from "./cluster";
 
 /** Shell: one of PostgreSQL's programs as the postgres user, at the cluster's socket, with its password file. */
 export function asPostgres(inputs: ClusterInputs, program: string, args: string): string {
-  const { socketDirectory, passFile } = clusterPaths(inputs.family, inputs.cluster);
+  const { socketDirectory, passFile } = clusterPaths(inputs);
   const environment = shJoin([`PGHOST=${socketDirectory}`, `PGPORT=${inputs.port}`, `PGPASSFILE=${passFile}`]);
   const path = `${familyLayout(inputs.family).binDirectory(inputs.version)}/${program}`;
   return `runuser -u postgres -- env -C / ${environment} ${sh(path)} ${args}`;
@@ -14,12 +14,12 @@ export function asPostgres(inputs: ClusterInputs, program: string, args: string)
 
 /** Shell: a repmgr command with the node's own configuration. @param args written by this program, never a user's text */
 export function repmgr(inputs: ClusterInputs, args: string): string {
-  return asPostgres(inputs, "repmgr", `-f ${sh(clusterPaths(inputs.family, inputs.cluster).repmgrConf)} ${args}`);
+  return asPostgres(inputs, "repmgr", `-f ${sh(clusterPaths(inputs).repmgrConf)} ${args}`);
 }
 
 /** Shell: starts or restarts PostgreSQL through its unit; when that fails, what unit and server said last comes with the error. */
 export function runService(inputs: ClusterInputs, verb: "start" | "restart"): string {
-  const { postgresqlUnit: unit, logDirectory } = clusterPaths(inputs.family, inputs.cluster);
+  const { postgresqlUnit: unit, logDirectory } = clusterPaths(inputs);
   return `systemctl ${verb} ${unit} || {
   journalctl -u ${unit} -n 8 --no-pager -o cat >&2
   log=$(ls -t ${sh(logDirectory)}/* 2>/dev/null | head -n 1)

@@ -76,13 +76,13 @@ done`;
 
 function loginTo(want: CloneTarget, { address }: Member): LoginQuestion {
   const binDirectory = familyLayout(want.family).binDirectory(want.version);
-  return { binDirectory, passFile: clusterPaths(want.family, want.cluster).passFile, address, port: want.port };
+  return { binDirectory, passFile: clusterPaths(want).passFile, address, port: want.port };
 }
 
 /** A copy of the node that is primary now; repmgr makes the slot and writes standby.signal (repmgr documentation, "repmgr standby clone"). */
 export function planClone(want: CloneTarget, primary: Member): Action[] {
   const repmgr = `${familyLayout(want.family).binDirectory(want.version)}/repmgr`;
-  const { passFile } = clusterPaths(want.family, want.cluster);
+  const { passFile } = clusterPaths(want);
   return [
     planLetIn(want, primary),
     {

@@ -199,8 +199,12 @@ function movedData(kind: AnyKind, olds: Properties, news: Properties): string[] 
   if (keepsData === undefined || Object.keys(olds).length === 0) return [];
   const moved = kind.identity.filter((key) => !equal(olds[key], news[key]));
   return moved.map(
-    (key) => `${key} of ${kind.name} cannot change from ${String(olds[key])} to ${String(news[key])}: ${keepsData}`,
+    (key) => `${key} of ${kind.name} cannot change from ${said(olds[key])} to ${said(news[key])}: ${keepsData}`,
   );
+}
+
+function said(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value ?? "(none)");
 }
 
 function inputsOf(properties: Properties): BaseInputs {

@@ -30,8 +30,8 @@ export function followingProblem(want: RepmgrNodeInputs, view: ClusterView, runn
   if (walReceiver.senderHost !== address || walReceiver.senderPort !== want.port) {
     return `detached: it streams from ${walReceiver.senderHost ?? "?"}:${walReceiver.senderPort ?? "?"}, not from ${node}`;
   }
-  const slot = `repmgr_slot_${want.nodeId}`;
-  if (walReceiver.slot !== slot) return `detached: it streams without its slot ${slot}`;
+  const slot = slotOf(want);
+  if (slot !== undefined && walReceiver.slot !== slot) return `detached: it streams without its slot ${slot}`;
   return undefined;
 }
 
@@ -48,13 +48,23 @@ export function slotProblem(want: RepmgrNodeInputs, view: ClusterView): string |
     return undefined;
   // Whoever follows another node gets its slot when it is told to follow this one.
   if (streamsFromAnother(facts.running, upstream.member.address)) return undefined;
-  const slot = upstream.facts.running.slots.find(({ name }) => name === `repmgr_slot_${want.nodeId}`);
+  const name = slotOf(want);
+  if (name === undefined) return undefined;
+  const slot = upstream.facts.running.slots.find((found) => found.name === name);
   if (slot === undefined) return `missing on ${upstream.member.node}`;
   return slot.walStatus === "lost" ? `without the WAL it was to keep on ${upstream.member.node}` : undefined;
 }
 
 function streamsFromAnother({ walReceiver }: RunningFacts, address: string): boolean {
   return walReceiver?.status === "streaming" && walReceiver.senderHost !== address;
+}
+
+/** The slot the node has at its upstream; others may have built a cluster without slots. */
+export function slotOf({ nodeId, repmgrConf, layout }: RepmgrNodeInputs): string | undefined {
+  const isKept = layout !== undefined;
+  return !isKept || /^(true|on|yes|1)$/i.test(repmgrConf.use_replication_slots ?? "")
+    ? `repmgr_slot_${nodeId}`
+    : undefined;
 }
 
 /** The upstream the inventory names while that is alive, else the node that is primary now. */
@@ -105,7 +115,10 @@ export function registeredType(want: RepmgrNodeInputs, view: ClusterView): Regis
 export function repmgrRoleProblem(want: RepmgrNodeInputs, { roles }: RunningFacts): string | undefined {
   const role = roles.find(({ name }) => name === "repmgr");
   if (role === undefined) return "missing";
-  const lacks = (["login", "superuser", "replication"] as const).filter((attribute) => !role[attribute]);
+  // A superuser may stream without the attribute, and "createuser --superuser" does not set it.
+  const needs =
+    want.layout === undefined ? (["login", "superuser", "replication"] as const) : (["login", "superuser"] as const);
+  const lacks = needs.filter((attribute) => !role[attribute]);
   if (lacks.length > 0) return `without ${lacks.join(", ")}`;
   return verifies(role.verifier, want.repmgrPassword) ? undefined : "with another password";
 }

@@ -18,6 +18,8 @@ export interface PgClusterInputs extends ClusterInputs {
   readonly databases: readonly DatabaseSpec[];
   /** The settings of its instances: a change of one that needs a restart is carried out here, node by node. */
   readonly settings: Readonly<Record<string, string>>;
+  /** By node, where its settings differ from those of the others. */
+  readonly nodeSettings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Data checksums are wanted on every node; enabling them takes a restart each. */
   readonly checksums: boolean;
   /** What a healthy cluster shows; the program always writes HEALTHY_CLUSTER. */
@@ -54,6 +56,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
     "rolePasswords",
     "databases",
     "settings",
+    "nodeSettings",
     "content",
     "nodeRoles",
     "pendingRestart",

@@ -1,5 +1,5 @@
 import type { Action } from "../actions/action";
-import { clusterPaths } from "../families";
+import { clusterPaths, shortUnit } from "../families";
 import { differences } from "./clusterContent";
 import { isLive, type LiveMember, thePrimary } from "./cluster";
 import { type Claims, isDirectoryClaimed } from "./claims";
@@ -15,10 +15,10 @@ export function planCluster(
   have: PgClusterFacts,
   restarts: readonly PendingRestart[] = pendingRestarts(want, have.view),
 ): Action[] {
-  const primary = thePrimary(want.cluster, have.view);
+  const primary = thePrimary(want, have.view);
   if (primary === undefined) {
     throw new Refused(
-      `cluster ${want.cluster}: no node takes writes; see "sudo journalctl -u repmgrd-${want.cluster}" on its hosts`,
+      `cluster ${want.cluster}: no node takes writes; see "sudo journalctl -u ${shortUnit(clusterPaths(want).repmgrdUnit)}" on its hosts`,
     );
   }
   const { host } = primary.member;
@@ -33,12 +33,12 @@ export function planClusterDelete({ view }: PgClusterFacts, inputs: PgClusterInp
   const { cluster, dataDirectory } = inputs;
   if (view.some(({ member: { host, node } }) => isDirectoryClaimed(claims, { host, node, cluster, dataDirectory })))
     return [];
-  const unit = clusterPaths(inputs.family, inputs.cluster).repmgrdUnit;
+  const unit = clusterPaths(inputs).repmgrdUnit;
   const why = `cluster ${inputs.cluster} is taken down: repmgrd must not fail over meanwhile`;
   const stops = view
     .filter(({ facts }) => facts.repmgrd === "active" || facts.repmgrd === "activating")
     .map(({ member }): Action => ({ do: "run", host: member.host, why, script: `systemctl stop ${unit}` }));
-  const primary = thePrimary(inputs.cluster, view);
+  const primary = thePrimary(inputs, view);
   if (primary === undefined || (primary.facts.repmgr?.nodes.length ?? 0) === 0) return stops;
   const on = { host: primary.member.host, database: "repmgr" };
   return [

@@ -1,11 +1,18 @@
 import { parseHba } from "../facts/hbaConf";
 import { existsProbe, fileProbe, type FileFact } from "../facts/file";
-import { parsePostgresConf } from "../facts/postgresConf";
 import { clusterPaths } from "../families";
+import { foundSettings, passFileText } from "./keptInstance";
 import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
 import type { Ctx, Kind } from "./kind";
 import { equal } from "./canonical";
-import { alteredBySystem, DIRECTORY_OWNERSHIP, isLoaded, PASS_FILE, pgpass, planInstance } from "./pgInstancePlan";
+import {
+  alteredBySystem,
+  DIRECTORY_OWNERSHIP,
+  hasOwnership,
+  isLoaded,
+  PASS_FILE,
+  planInstance,
+} from "./pgInstancePlan";
 import { planInstanceDelete } from "./pgInstanceDelete";
 
 /** One PostgreSQL instance on a host: PGDATA, postgresql.conf, pg_hba.conf and the password file of its cluster. */
@@ -65,6 +72,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     "version",
     "port",
     "dataDirectory",
+    "layout",
     "members",
     "settings",
     "hba",
@@ -77,17 +85,17 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     "wantsChecksums",
     "checksums",
   ],
-  identity: ["host", "cluster", "version", "port", "dataDirectory"],
+  identity: ["host", "cluster", "version", "port", "dataDirectory", "layout"],
   keepsData: "its data would be left behind. Add a new node with the new value, let it follow, then remove this one",
   id: ({ host, port }) => `${host}/${port}`,
   validate: passwordProblems,
 
   async observe(ctx, inputs) {
-    const paths = clusterPaths(inputs.family, inputs.cluster);
+    const paths = clusterPaths(inputs);
     const [view, postgresConf, hbaConf, passFile, isBuilding] = await Promise.all([
       observeCluster(ctx, inputs),
-      ctx.ask(inputs.host, fileProbe(`${inputs.dataDirectory}/postgresql.conf`)),
-      ctx.ask(inputs.host, fileProbe(`${inputs.dataDirectory}/pg_hba.conf`)),
+      ctx.ask(inputs.host, fileProbe(paths.configFile)),
+      ctx.ask(inputs.host, fileProbe(paths.hbaFile)),
       ctx.ask(inputs.host, fileProbe(paths.passFile)),
       ctx.ask(inputs.host, existsProbe(`${inputs.dataDirectory}.building`)),
     ]);
@@ -112,7 +120,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
         settings,
         hba,
         data: facts.data,
-        dataOwnership: facts.ownership,
+        dataOwnership: hasOwnership(inputs, facts) ? DIRECTORY_OWNERSHIP : facts.ownership,
         passFile: passFileState(inputs, have.passFile),
         configuration: isSettled && !isLoaded(facts, have) ? "changed since it was last loaded" : "loaded",
         checksums: inputs.wantsChecksums && facts.control?.checksums === false ? "off" : "as wanted",
@@ -128,21 +136,21 @@ async function askPrimaryHba(ctx: Ctx, inputs: PgInstanceInputs, view: ClusterVi
   const { facts, member } = memberOf(view, inputs.node);
   const [primary] = livePrimaries(view);
   if (facts.alive || member.witness || primary === undefined) return undefined;
-  return ctx.ask(primary.member.host, fileProbe(`${inputs.dataDirectory}/pg_hba.conf`));
+  return ctx.ask(primary.member.host, fileProbe(clusterPaths(inputs).hbaFile));
 }
 
 /** Its content is a password, so a review only says that it differs. */
 function passFileState(inputs: PgInstanceInputs, file: FileFact | undefined): string {
   if (file === undefined) return "absent";
-  if (file.content !== pgpass(inputs)) return "differs";
+  if (file.content !== passFileText(inputs, file)) return "differs";
   if (file.owner === PASS_FILE.owner && file.mode === PASS_FILE.mode) return "current";
   return `belongs to ${file.owner} with mode ${file.mode}`;
 }
 
 /** The managed file's settings; where ALTER SYSTEM overrides one, now or at the next reload, what it says. */
 function seenSettings(inputs: PgInstanceInputs, have: PgInstanceFacts): Record<string, string> {
-  const settings = parsePostgresConf(have.postgresConf?.content ?? "");
   const { running } = memberOf(have.view, inputs.node).facts;
+  const settings = foundSettings(inputs, have.postgresConf, running);
   for (const name of alteredBySystem(inputs, running)) {
     settings[name] = `${running?.fileSettings[name]?.setting ?? ""} (by ALTER SYSTEM)`;
   }

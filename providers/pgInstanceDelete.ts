@@ -37,10 +37,12 @@ export function planInstanceDelete(have: PgInstanceFacts, inputs: PgInstanceInpu
   return [...kept, { do: "run", host, why, script, deadlineMs: REMOVE_DEADLINE_MS }];
 }
 
-function planPassFile({ passFile }: PgInstanceFacts, { host, node, cluster, family }: PgInstanceInputs): Action[] {
-  if (passFile === undefined) return [];
+function planPassFile({ passFile }: PgInstanceFacts, inputs: PgInstanceInputs): Action[] {
+  // A password file of others may open other doors besides.
+  if (passFile === undefined || inputs.layout !== undefined) return [];
+  const { host, node, cluster } = inputs;
   const why = `${cluster}/${node} is no longer managed: remove its passwords`;
-  return [{ do: "run", host, why, script: `rm -f ${sh(clusterPaths(family, cluster).passFile)}` }];
+  return [{ do: "run", host, why, script: `rm -f ${sh(clusterPaths(inputs).passFile)}` }];
 }
 
 /** A clone makes its slot before its node is registered; when it never was, this is the only one who knows of it. */

@@ -1,11 +1,13 @@
 import type { Action, PutFile } from "../actions/action";
 import { parseHba, renderHba } from "../facts/hbaConf";
 import type { InstanceFacts } from "../facts/instance";
+import type { FileFact } from "../facts/file";
 import type { RunningFacts } from "../facts/running";
-import { includesConfD, parsePostgresConf, renderPostgresConf } from "../facts/postgresConf";
+import { includesConfD, parsePostgresConf } from "../facts/postgresConf";
 import { clusterPaths, familyLayout } from "../families";
 import { pgpassField, sh, sqlIdentifier } from "../ssh/quote";
 import { equal } from "./canonical";
+import { foundSettings, ownedAs, passFileText, settingsText } from "./keptInstance";
 import { livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
 import { asPostgres, dateNow } from "./commands";
 import { planClone, planInitdb } from "./instanceData";
@@ -54,7 +56,7 @@ export function isLoaded(facts: InstanceFacts, have: PgInstanceFacts): boolean {
 
 /** What is loaded, in the words of a file. */
 function reasonsOf(want: PgInstanceInputs, have: PgInstanceFacts, { running }: InstanceFacts): string {
-  const conf = parsePostgresConf(have.postgresConf?.content ?? "");
+  const conf = foundSettings(want, have.postgresConf, running);
   const names = [...new Set([...Object.keys(conf), ...Object.keys(want.settings)])].filter(
     (name) => conf[name] !== want.settings[name],
   );
@@ -89,9 +91,11 @@ function refuseForeignData(want: PgInstanceInputs, have: PgInstanceFacts, { fact
 
 /** @throws Refused when postgresql.conf names another cluster */
 export function refuseOtherCluster(
-  { host, dataDirectory, cluster }: PgInstanceInputs,
+  { host, dataDirectory, cluster, layout }: PgInstanceInputs,
   { postgresConf }: PgInstanceFacts,
 ): void {
+  // Others name a cluster as they like.
+  if (layout !== undefined) return;
   const named = parsePostgresConf(postgresConf?.content ?? "").cluster_name;
   if (named === undefined || named === cluster) return;
   throw new Refused(
@@ -101,9 +105,10 @@ export function refuseOtherCluster(
 
 /** Files go into a PGDATA only with its data: alone they would look like somebody else's directory the next time. */
 function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFacts): Action[] {
+  if (want.layout !== undefined) throw cannotBuild(want);
   const files = planFiles(want, have, true);
   if (self.member.witness) return [...planInitdb(want, "a witness has an instance of its own"), ...files];
-  const primary = thePrimary(want.cluster, have.view);
+  const primary = thePrimary(want, have.view);
   if (primary !== undefined) return [...planClone(want, primary.member), ...files];
   const others = have.view.filter(({ member, facts }) => !member.witness && facts.data === "present");
   if (others.length > 0) return planRevival(want, have.view);
@@ -111,6 +116,14 @@ function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFac
     return [...planInitdb(want, "no node has data yet and the inventory says this one begins"), ...files];
   }
   throw new Refused(`cluster ${want.cluster}: ${want.node} has nothing to be cloned from, no node has data yet`);
+}
+
+function cannotBuild({ host, cluster, node, dataDirectory, layout }: PgInstanceInputs): Refused {
+  return new Refused(
+    `${host}: ${cluster}/${node} has no data in ${dataDirectory}, and a node of a cluster that was built by others is not built by this program. ` +
+      `Clone it the way the others were: "sudo -u postgres repmgr -f ${layout?.repmgrConf} -h <primary> -U repmgr -d repmgr standby clone", ` +
+      `start ${layout?.postgresqlUnit}, register it, then run "pulumi up".`,
+  );
 }
 
 /**
@@ -123,36 +136,42 @@ function planDoor(want: PgInstanceInputs, { view, primaryHba }: PgInstanceFacts)
   const { node, host } = primary.member;
   const there = { ...want, host };
   const why = `${node}, which is the primary now, has to let ${want.node} in: who may connect, ${want.hba.length} rules from the topology and the inventory`;
-  return [{ ...putHba(there, why), verify: hbaCheck(there) }, reload(there, "pg_hba.conf")];
+  return [{ ...putHba(there, primaryHba, why), verify: hbaCheck(there) }, reload(there, "pg_hba.conf")];
 }
 
-function putHba({ host, dataDirectory, cluster, hba }: PgInstanceInputs, why: string): PutFile {
-  const path = `${dataDirectory}/pg_hba.conf`;
-  return { do: "putFile", host, why, path, content: renderHba(cluster, hba), owner: FILE_OWNER, mode: "0600" };
+function putHba(want: PgInstanceInputs, file: FileFact | undefined, why: string): PutFile {
+  const { host, cluster, hba } = want;
+  const path = clusterPaths(want).hbaFile;
+  return { do: "putFile", host, why, path, content: renderHba(cluster, hba), ...ownedAs(want, file) };
 }
 
 function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean): Action[] {
-  const conf = have.postgresConf?.content ?? "";
-  const isRunning = !isNew && memberOf(have.view, want.node).facts.running !== undefined;
-  const confD = isNew || !memberOf(have.view, want.node).facts.hasConfD ? [planConfD(want)] : [];
-  const actions: Action[] = [...confD];
-  if (isNew || !equal(parsePostgresConf(conf), want.settings) || !includesConfD(conf)) {
+  const { running, hasConfD } = memberOf(have.view, want.node).facts;
+  const found = foundSettings(want, have.postgresConf, running);
+  const isRunning = !isNew && running !== undefined;
+  const isOurs = want.layout === undefined;
+  const actions: Action[] = isOurs && (isNew || !hasConfD) ? [planConfD(want)] : [];
+  const includes = !isOurs || includesConfD(have.postgresConf?.content ?? "");
+  if (isNew || !equal(found, want.settings) || !includes) {
     actions.push({
       do: "putFile",
       host: want.host,
-      why: `settings: ${changes(parsePostgresConf(conf), want.settings)}`,
-      path: `${want.dataDirectory}/postgresql.conf`,
-      content: renderPostgresConf(want.cluster, want.settings),
+      why: `settings: ${changes(found, want.settings)}`,
+      path: clusterPaths(want).configFile,
+      content: settingsText(want, have.postgresConf, found),
       ...(isNew ? {} : { found: have.postgresConf?.content ?? null }),
-      owner: FILE_OWNER,
-      mode: "0600",
+      ...ownedAs(want, have.postgresConf),
       check: settingsCheck(want),
     });
   }
   if (isNew || !equal(parseHba(have.hbaConf?.content ?? ""), want.hba)) {
-    const hba = putHba(want, `who may connect: ${want.hba.length} rules from the topology and the inventory`);
-    const found = isNew ? {} : { found: have.hbaConf?.content ?? null };
-    actions.push({ ...hba, ...found, ...(isRunning ? { verify: hbaCheck(want) } : {}) });
+    const hba = putHba(
+      want,
+      have.hbaConf,
+      `who may connect: ${want.hba.length} rules from the topology and the inventory`,
+    );
+    const before = isNew ? {} : { found: have.hbaConf?.content ?? null };
+    actions.push({ ...hba, ...before, ...(isRunning ? { verify: hbaCheck(want) } : {}) });
   }
   return actions;
 }
@@ -176,8 +195,8 @@ function changes(have: Record<string, string>, want: Readonly<Record<string, str
 }
 
 function planPassFile(want: PgInstanceInputs, { passFile }: PgInstanceFacts): Action[] {
-  const content = pgpass(want);
-  const { passFile: path } = clusterPaths(want.family, want.cluster);
+  const content = passFileText(want, passFile);
+  const { passFile: path } = clusterPaths(want);
   const isRight =
     passFile?.content === content && passFile.owner === PASS_FILE.owner && passFile.mode === PASS_FILE.mode;
   if (isRight) return [];
@@ -186,7 +205,7 @@ function planPassFile(want: PgInstanceInputs, { passFile }: PgInstanceFacts): Ac
 }
 
 function planOwnership(want: PgInstanceInputs, facts: InstanceFacts): Action[] {
-  if (facts.data !== "present" || facts.ownership === DIRECTORY_OWNERSHIP) return [];
+  if (facts.data !== "present" || hasOwnership(want, facts)) return [];
   const d = sh(want.dataDirectory);
   const why = `PGDATA is "${facts.ownership}", PostgreSQL asks for "${DIRECTORY_OWNERSHIP}"`;
   return [{ do: "run", host: want.host, why, script: `chown postgres:postgres ${d}; chmod 0700 ${d}` }];
@@ -197,6 +216,11 @@ export function alteredBySystem({ settings }: PgInstanceInputs, running: Running
   return Object.keys(settings).filter((name) =>
     running?.fileSettings[name]?.sourceFile.endsWith("/postgresql.auto.conf"),
   );
+}
+
+/** Others may have let the group of postgres read the data (PostgreSQL documentation, initdb --allow-group-access). */
+export function hasOwnership({ layout }: PgInstanceInputs, { ownership }: InstanceFacts): boolean {
+  return ownership === DIRECTORY_OWNERSHIP || (layout !== undefined && ownership === "postgres:postgres 0750");
 }
 
 /** ALTER SYSTEM wins over every file; a managed setting must come from the inventory alone. */

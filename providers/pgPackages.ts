@@ -17,7 +17,7 @@ export interface PgPackagesInputs extends BaseInputs {
   readonly siblings: readonly string[];
   /** What a host shows whose packages are as new as those of its siblings; the program always writes AS_THE_OTHERS. */
   readonly versions: string;
-  /** The distribution makes a cluster "main" of its own with every new version; the program always writes false. */
+  /** The distribution makes a cluster "main" of its own with every new version; true where all clusters were built by others. */
   readonly createMainCluster: boolean;
 }
 
@@ -87,7 +87,7 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
           behind(have)
             .map(({ name, have: version, newest, on }) => `${name} ${version}, ${on} has ${newest}`)
             .join("; ") || AS_THE_OTHERS,
-        createMainCluster: have.createCluster?.content !== CREATE_CLUSTER_FILE.content,
+        createMainCluster: inputs.createMainCluster || have.createCluster?.content !== CREATE_CLUSTER_FILE.content,
       },
       outputs: { installed: Object.fromEntries(installed.map(({ name, version }) => [name, version])) },
     };

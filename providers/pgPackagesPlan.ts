@@ -73,7 +73,15 @@ function planFiles(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
   const { host, repository, version } = want;
   const files = repository && repositoryFiles(repository);
   return [
-    ...put(host, CREATE_CLUSTER_FILE, have.createCluster, `the distribution must not make a cluster "main" of its own`),
+    // A host that others have set up goes on as it was.
+    ...(want.createMainCluster
+      ? []
+      : put(
+          host,
+          CREATE_CLUSTER_FILE,
+          have.createCluster,
+          `the distribution must not make a cluster "main" of its own`,
+        )),
     ...(files ? put(host, files.key, have.key, `packages from ${repository.uri} are checked against their key`) : []),
     ...(files ? put(host, files.source, have.source, `PostgreSQL ${version} comes from ${repository.uri}`) : []),
   ];

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { posix } from "node:path";
-import type { Family, RepositorySpec } from "../config/types";
+import type { ClusterLayout, Family, RepositorySpec } from "../config/types";
 import { fileProbe } from "../facts/file";
 import { clockProbe, type HostFacts, hostProbe } from "../facts/host";
 import { type Neighbour, neighboursProbe } from "../facts/neighbours";
@@ -31,6 +31,7 @@ export interface PreflightInputs extends BaseInputs {
   readonly dataDirectory: string;
   readonly failover: "automatic" | "manual";
   readonly protect: boolean;
+  readonly layout?: ClusterLayout;
   readonly packages: readonly string[];
   readonly nodes: readonly PreflightNode[];
 }
@@ -68,7 +69,18 @@ export interface NodeFacts {
 /** Owns nothing: looks at every host of a cluster before anything changes and names every problem at once. */
 export const preflightKind: Kind<PreflightInputs, readonly HostFacts[], PreflightOutputs> = {
   name: "Preflight",
-  managed: ["cluster", "port", "version", "family", "dataDirectory", "failover", "protect", "packages", "nodes"],
+  managed: [
+    "cluster",
+    "port",
+    "version",
+    "family",
+    "dataDirectory",
+    "layout",
+    "failover",
+    "protect",
+    "packages",
+    "nodes",
+  ],
   identity: ["cluster"],
   id: ({ cluster }) => cluster,
   validate: () => [],
@@ -114,7 +126,7 @@ function questionOf(inputs: PreflightInputs, { node }: PreflightNode): ReturnTyp
 }
 
 async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode): Promise<NodeFacts> {
-  const { directory } = clusterPaths(inputs.family, inputs.cluster);
+  const { directory } = clusterPaths(inputs);
   const [host, packages, repository, neighbours, conf, skewMs] = await Promise.all([
     ctx.ask(node.host, questionOf(inputs, node)),
     ctx.ask(node.host, packagesProbe(inputs.packages)),
@@ -124,7 +136,11 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode): Pro
     measureSkew(ctx, node.host),
   ]);
   const clusterName = conf && parsePostgresConf(conf.content).cluster_name;
-  return { host, packages, repository, neighbours, clusterName, skewMs };
+  // Others may keep their repmgr.conf where ours would be.
+  const others = inputs.layout
+    ? neighbours.filter(({ dataDirectory }) => dataDirectory !== inputs.dataDirectory)
+    : neighbours;
+  return { host, packages, repository, neighbours: others, clusterName, skewMs };
 }
 
 /** The host looked at its clock between our asking and its answer: outside of that, the clocks differ. */

@@ -93,7 +93,7 @@ function dataProblems(inputs: PreflightInputs, { host, clusterName }: NodeFacts)
     problems.push(
       `${d} holds data of PostgreSQL ${host.dataVersion}, wanted ${version}. Choose another data_directory`,
     );
-  } else if (host.data === "present" && clusterName !== cluster) {
+  } else if (host.data === "present" && inputs.layout === undefined && clusterName !== cluster) {
     const whose = clusterName === undefined ? "that name no cluster" : `of the cluster "${clusterName}"`;
     problems.push(
       `${d} holds data ${whose}, wanted "${cluster}". Choose another data_directory; ` +

@@ -21,8 +21,8 @@ export interface Return {
 }
 
 export function rewindQuestion(inputs: ClusterInputs, address: string): RewindQuestion {
-  const { family, cluster, version, port, dataDirectory } = inputs;
-  const { passFile } = clusterPaths(family, cluster);
+  const { family, version, port, dataDirectory } = inputs;
+  const { passFile } = clusterPaths(inputs);
   return { binDirectory: familyLayout(family).binDirectory(version), passFile, address, port, dataDirectory };
 }
 
@@ -80,7 +80,7 @@ export function isRegistered({ nodeId }: RepmgrNodeInputs, { facts }: LiveMember
 /** SQL: enters a node in repmgr.nodes as one that is not there yet, which is all that repmgr needs to bring it there. */
 function inactiveRow(want: RepmgrNodeInputs, { member }: LiveMember): string {
   const { nodeId: id, node, repmgrConf } = want;
-  const path = clusterPaths(want.family, want.cluster).repmgrConf;
+  const path = clusterPaths(want).repmgrConf;
   const texts = [node, "standby", repmgrConf.conninfo ?? "", "repmgr", `repmgr_slot_${id}`, path].map(sqlLiteral);
   return `insert into repmgr.nodes (node_id, upstream_node_id, active, node_name, type, conninfo, repluser, slot_name, config_file) select ${id}, ${member.id}, false, ${texts.join(", ")} where not exists (select from repmgr.nodes where node_id = ${id})`;
 }
@@ -89,7 +89,7 @@ function rejoinScript(want: RepmgrNodeInputs, q: RewindQuestion): string {
   const conninfo = `host=${q.address} port=${q.port} user=repmgr dbname=repmgr connect_timeout=5`;
   const archive = `/run/repmgr-rejoin-${want.cluster}`;
   const rejoin = `node rejoin -d '${conninfo}' --force-rewind --config-files=postgresql.conf,pg_hba.conf --config-archive-dir=${archive}`;
-  const { logDirectory } = clusterPaths(want.family, want.cluster);
+  const { logDirectory } = clusterPaths(want);
   return oneAtATime(
     want,
     `mark=${sh(rejoinMark(want.dataDirectory))}
@@ -172,7 +172,7 @@ function refuseFull(
 
 /** The mark goes last, and with the finished clone at the latest: until then the next try finds it and does the rest. */
 function asideScript(want: RepmgrNodeInputs, aside: string): string {
-  const { postgresqlUnit } = clusterPaths(want.family, want.cluster);
+  const { postgresqlUnit } = clusterPaths(want);
   return oneAtATime(
     want,
     `aside=${sh(aside)}

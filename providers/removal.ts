@@ -1,4 +1,4 @@
-import { clusterPaths } from "../families";
+import { clusterPaths, type ClusterPlace, shortUnit } from "../families";
 import {
   type ClusterInputs,
   type ClusterView,
@@ -12,7 +12,7 @@ import { isNamed, parseSynchronous } from "./synchronous";
 /** Fewer voters than this elect nobody safely: one alone promotes itself as soon as it loses sight of the primary. */
 const LEAST_VOTERS = 2;
 
-type Removal = Pick<ClusterInputs, "cluster" | "family" | "failover">;
+type Removal = ClusterPlace & Pick<ClusterInputs, "failover">;
 
 /**
  * Why nodes must not leave a cluster that stays, as it is right now: one is the live primary, synchronous replication
@@ -37,14 +37,14 @@ function isPrimary(of: Removal, { member }: LiveMember, view: ClusterView): stri
   const others = view.filter((m) => m.member.node !== member.node).map((m) => m.member.node);
   return (
     `cluster ${of.cluster}: ${member.node} on ${member.host} is the primary and ${others.join(", ")} depend on it. ` +
-    `Make another node primary first: type "sudo systemctl stop postgresql-${of.cluster}" on ${member.host}, ${heir(of)}. Then run "pulumi up" with ` +
+    `Make another node primary first: type "sudo systemctl stop ${shortUnit(clusterPaths(of).postgresqlUnit)}" on ${member.host}, ${heir(of)}. Then run "pulumi up" with ` +
     `${member.node} back in the inventory, which brings it back as a standby, and only then remove it.`
   );
 }
 
-function heir({ failover, family, cluster }: Removal): string {
-  if (failover === "automatic") return "and wait until repmgrd has promoted another";
-  return `then "sudo -u postgres repmgr -f ${clusterPaths(family, cluster).repmgrConf} standby promote" on the host of the most advanced standby`;
+function heir(of: Removal): string {
+  if (of.failover === "automatic") return "and wait until repmgrd has promoted another";
+  return `then "sudo -u postgres repmgr -f ${clusterPaths(of).repmgrConf} standby promote" on the host of the most advanced standby`;
 }
 
 /** Up, no standby, and answers nobody: it may be the primary of the others. */
@@ -58,10 +58,10 @@ function isMutePrimary({ member, facts }: MemberFacts, view: ClusterView): boole
   );
 }
 
-function cannotAsk({ cluster }: Removal, { member, facts }: MemberFacts): string {
+function cannotAsk(of: Removal, { member, facts }: MemberFacts): string {
   return (
-    `cluster ${cluster}: ${member.node} on ${member.host} is up as a primary and refuses connections (${facts.refusal}), so nobody can see who depends on it. ` +
-    `Make it answer, or stop it with "sudo systemctl stop postgresql-${cluster}".`
+    `cluster ${of.cluster}: ${member.node} on ${member.host} is up as a primary and refuses connections (${facts.refusal}), so nobody can see who depends on it. ` +
+    `Make it answer, or stop it with "sudo systemctl stop ${shortUnit(clusterPaths(of).postgresqlUnit)}".`
   );
 }
 

@@ -20,7 +20,7 @@ const STOP_DEADLINE_MS = 300_000;
 export function planNodeDelete(have: RepmgrNodeFacts, inputs: RepmgrNodeInputs, claims: Claims): Action[] {
   const { node, cluster, nodeId } = inputs;
   if (isRenamed(claims, inputs)) return [];
-  const primary = thePrimary(cluster, have.view);
+  const primary = thePrimary(inputs, have.view);
   refuseNeeded(inputs, have, primary, claims);
   const isReused = claimsOfOthers(claims, inputs).some((claim) => claim.cluster === cluster && claim.id === nodeId);
   const row = isReused ? undefined : primary?.facts.repmgr?.nodes.find(({ id }) => id === nodeId);
@@ -41,22 +41,24 @@ export function planNodeDelete(have: RepmgrNodeFacts, inputs: RepmgrNodeInputs, 
 }
 
 function planStop(inputs: RepmgrNodeInputs, { view }: RepmgrNodeFacts, claims: Claims): Action[] {
-  const { host, node, cluster, family } = inputs;
+  const { host, node, cluster } = inputs;
   if (!memberOf(view, node).facts.alive || isDirectoryClaimed(claims, inputs)) return [];
   return [
     {
       do: "run",
       host,
       why: `${cluster}/${node} is no longer managed: stop its PostgreSQL`,
-      script: `systemctl stop ${clusterPaths(family, cluster).postgresqlUnit}`,
+      script: `systemctl stop ${clusterPaths(inputs).postgresqlUnit}`,
       deadlineMs: STOP_DEADLINE_MS,
     },
   ];
 }
 
 function planFiles(inputs: RepmgrNodeInputs, have: RepmgrNodeFacts): Action[] {
-  const { host, node, cluster, family } = inputs;
-  const paths = clusterPaths(family, cluster);
+  // Files of others were there before, so they stay.
+  if (inputs.layout !== undefined) return [];
+  const { host, node, cluster } = inputs;
+  const paths = clusterPaths(inputs);
   const files = [have.repmgrConf && paths.repmgrConf, have.sudoers && paths.sudoers].filter(
     (path) => path !== undefined,
   );

@@ -1,10 +1,11 @@
 import { type Action, waitFor } from "../actions/action";
 import type { FileFact } from "../facts/file";
+import { editConf } from "../facts/editConf";
 import { parsePostgresConf } from "../facts/postgresConf";
 import { renderRepmgrConf } from "../facts/repmgrConf";
 import { rejoinMark } from "../facts/rewind";
-import { clusterPaths } from "../families";
-import { sh, sqlLiteral } from "../ssh/quote";
+import { clusterPaths, shortUnit } from "../families";
+import { repmgrConfValue, sh, sqlLiteral } from "../ssh/quote";
 import { render } from "../templates/render";
 import { equal } from "./canonical";
 import { instanceOf, isLive, type LiveMember, memberOf, type MemberFacts, thePrimary } from "./cluster";
@@ -15,6 +16,7 @@ import {
   registeredType,
   registrationProblem,
   repmgrRoleProblem,
+  slotOf,
   slotProblem,
 } from "./nodeState";
 import { isRegistered, planReturn, type Return } from "./rejoin";
@@ -43,7 +45,7 @@ export function planNode(want: RepmgrNodeInputs, have: RepmgrNodeFacts): Action[
 
 function planRun(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: MemberFacts): Action[] {
   if (self.member.witness) return planStart(want, self, "the witness votes only while it runs");
-  const primary = thePrimary(want.cluster, have.view);
+  const primary = thePrimary(want, have.view);
   const back = returnOf(have);
   const isSpent = back.mark !== undefined && (!self.facts.alive || !back.mark.startsWith("begun"));
   if (isSpent && primary !== undefined) return planReturn(want, back, self, primary);
@@ -60,21 +62,18 @@ function returnOf({ rejoinMark: mark, rewind }: RepmgrNodeFacts): Return {
   return { ...(mark === undefined ? {} : { mark: mark.content }), ...(rewind === undefined ? {} : { facts: rewind }) };
 }
 
-function comesUpBeside(
-  { cluster, host, node }: RepmgrNodeInputs,
-  { facts }: MemberFacts,
-  primary: LiveMember,
-): Refused {
+function comesUpBeside(want: RepmgrNodeInputs, { facts }: MemberFacts, primary: LiveMember): Refused {
+  const { cluster, host, node } = want;
   const { member, facts: theirs } = primary;
   return new Refused(
     `cluster ${cluster}: ${node} on ${host} is up as a primary (it refuses connections: ${facts.refusal}), and ${member.node} on ${member.host} ` +
-      `is primary on timeline ${theirs.running.timeline}. Stop the one to give up with "sudo systemctl stop postgresql-${cluster}", then run "pulumi up": it is rejoined.`,
+      `is primary on timeline ${theirs.running.timeline}. Stop the one to give up with "sudo systemctl stop ${shortUnit(clusterPaths(want).postgresqlUnit)}", then run "pulumi up": it is rejoined.`,
   );
 }
 
 function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMember): Action[] {
   if (self.member.witness) return planWitness(want, have, self);
-  const primary = thePrimary(want.cluster, have.view);
+  const primary = thePrimary(want, have.view);
   if (primary === undefined) return planRevival(want, have.view);
   const isPrimary = primary.member.node === want.node;
   const role = repmgrRoleProblem(want, primary.facts.running);
@@ -161,7 +160,9 @@ function follow(want: RepmgrNodeInputs, { member }: MemberFacts, primary: LiveMe
 
 /** Shell: succeeds when the standby begins to stream from its upstream by itself within five seconds, as after a start. */
 function waitBriefly(want: RepmgrNodeInputs, { member }: MemberFacts): string {
-  const streams = `select count(*) from pg_stat_wal_receiver where status = 'streaming' and sender_host = '${member.address}' and slot_name = 'repmgr_slot_${want.nodeId}'`;
+  const slot = slotOf(want);
+  const through = slot === undefined ? "" : ` and slot_name = '${slot}'`;
+  const streams = `select count(*) from pg_stat_wal_receiver where status = 'streaming' and sender_host = '${member.address}'${through}`;
   return `(n=0; until [ "$(${asPostgres(want, "psql", `-XAtqc "${streams}" -d postgres`)})" = 1 ]; do
   n=$((n + 1)); [ $n -lt 50 ] || exit 1; sleep 0.1; done)`;
 }
@@ -202,7 +203,7 @@ function registerPrimary(want: RepmgrNodeInputs, primary: LiveMember): Action {
     };
   }
   const { id, node, host, conninfo } = primary.member;
-  const { repmgrConf } = clusterPaths(want.family, want.cluster);
+  const { repmgrConf } = clusterPaths(want);
   const values = [node, "primary", conninfo, "repmgr", `repmgr_slot_${id}`, repmgrConf].map(sqlLiteral).join(", ");
   return sqlAction(
     want,
@@ -218,7 +219,7 @@ function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: Li
   const role = repmgrRoleProblem(want, self.facts.running);
   if (role !== undefined || self.facts.repmgr === undefined)
     return planBootstrap(want, role ?? "without its extension");
-  const primary = thePrimary(want.cluster, view);
+  const primary = thePrimary(want, view);
   if (primary === undefined)
     throw new Refused(`cluster ${want.cluster}: a witness is registered at the primary, and no node is primary`);
   const rows = primary.facts.repmgr?.nodes ?? [];
@@ -243,20 +244,24 @@ function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: Li
 }
 
 function planConf(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] {
-  const path = clusterPaths(want.family, want.cluster).repmgrConf;
+  const path = clusterPaths(want).repmgrConf;
   const have = parsePostgresConf(file?.content ?? "");
-  const isRight = equal(have, want.repmgrConf) && file?.owner === CONF_FILE.owner && file.mode === CONF_FILE.mode;
-  if (isRight) return [];
+  const kept = want.layout === undefined ? undefined : file;
+  const { owner, mode } = kept ?? CONF_FILE;
+  if (equal(have, want.repmgrConf) && file?.owner === owner && file.mode === mode) return [];
   const names = Object.keys(want.repmgrConf).filter((name) => have[name] !== want.repmgrConf[name]);
   const why =
     file === undefined
       ? "repmgr needs its configuration"
       : `repmgr.conf differs in ${names.join(", ") || "what it holds besides"}`;
-  const content = renderRepmgrConf(want.cluster, want.repmgrConf);
+  const content =
+    kept === undefined
+      ? renderRepmgrConf(want.cluster, want.repmgrConf)
+      : editConf(kept.content, want.repmgrConf, repmgrConfValue);
   const found = file?.content ?? null;
-  const put: Action = { do: "putFile", host: want.host, why, path, content, found, ...CONF_FILE };
+  const put: Action = { do: "putFile", host: want.host, why, path, content, found, owner, mode };
   if (file === undefined) return [put];
-  const unit = clusterPaths(want.family, want.cluster).repmgrdUnit;
+  const unit = clusterPaths(want).repmgrdUnit;
   // Only some keys are read again on SIGHUP (repmgr documentation, "repmgrd configuration: reloading"); a restart takes them all.
   return [
     put,
@@ -276,13 +281,14 @@ function planSudoers(want: RepmgrNodeInputs, file: FileFact | undefined): Action
     equal(parseSudoCommands(file?.content ?? ""), want.sudoCommands) &&
     file?.mode === SUDOERS_FILE.mode &&
     file.owner === SUDOERS_FILE.owner;
-  if (isRight) return [];
+  // What others allow repmgr to do is theirs to say.
+  if (isRight || want.layout !== undefined) return [];
   return [
     {
       do: "putFile",
       host: want.host,
       why: `repmgr starts and stops PostgreSQL through systemd with ${want.sudoCommands.length} exact commands`,
-      path: clusterPaths(want.family, want.cluster).sudoers,
+      path: clusterPaths(want).sudoers,
       content: render("sudoers", { cluster: want.cluster, commands: want.sudoCommands }),
       found: file?.content ?? null,
       ...SUDOERS_FILE,

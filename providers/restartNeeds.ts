@@ -1,10 +1,13 @@
 import type { RunningFacts } from "../facts/running";
 import { sameValue } from "../facts/settingValue";
-import { type ClusterInputs, type ClusterView, isLive, type LiveMember } from "./cluster";
+import { clusterPaths, type ClusterPlace } from "../families";
+import { type ClusterView, isLive, type LiveMember } from "./cluster";
 
 /** What decides which settings are ours. */
-export interface SettingsOwner extends Pick<ClusterInputs, "dataDirectory"> {
+export interface SettingsOwner extends ClusterPlace {
   readonly settings: Readonly<Record<string, string>>;
+  /** By node, where its settings differ from those of the others. */
+  readonly nodeSettings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Data checksums are wanted; false: whatever is there is left alone. */
   readonly checksums: boolean;
 }
@@ -18,14 +21,19 @@ export interface PendingRestart {
 
 /** Per running node the settings that wait for a restart now, and are ours to restart it for. */
 export function pendingRestarts(want: SettingsOwner, view: ClusterView): PendingRestart[] {
-  return collect(want, view, ({ facts }) => waiting(want, facts.running));
+  return collect(want, view, (m) => waiting(ofNode(want, m), m.facts.running));
 }
 
 /** The same once the files are as wanted, which a review knows before anything is written. */
 export function foreseenRestarts(want: SettingsOwner, view: ClusterView): PendingRestart[] {
-  return collect(want, view, ({ facts }) => [
-    ...new Set([...waiting(want, facts.running), ...toCome(want, facts.running)]),
-  ]);
+  return collect(want, view, (m) => {
+    const own = ofNode(want, m);
+    return [...new Set([...waiting(own, m.facts.running), ...toCome(own, m.facts.running)])];
+  });
+}
+
+function ofNode(want: SettingsOwner, { member }: LiveMember): SettingsOwner {
+  return { ...want, settings: { ...want.settings, ...want.nodeSettings?.[member.node] } };
 }
 
 function collect(want: SettingsOwner, view: ClusterView, needs: (m: LiveMember) => string[]): PendingRestart[] {
@@ -60,6 +68,6 @@ function toCome(want: SettingsOwner, running: RunningFacts): string[] {
     .map(([name]) => name);
 }
 
-function ourFile({ dataDirectory }: SettingsOwner): string {
-  return `${dataDirectory}/postgresql.conf`;
+function ourFile(want: SettingsOwner): string {
+  return clusterPaths(want).configFile;
 }

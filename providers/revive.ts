@@ -1,6 +1,6 @@
 import { type Action, waitFor } from "../actions/action";
 import { rejoinMark } from "../facts/rewind";
-import { clusterPaths } from "../families";
+import { clusterPaths, shortUnit } from "../families";
 import { runService } from "./commands";
 import { sh } from "../ssh/quote";
 import type { ClusterInputs, ClusterView, LiveMember, MemberFacts } from "./cluster";
@@ -25,12 +25,12 @@ export function planRevival(inputs: ClusterInputs, view: ClusterView): Action[] 
   const crashed = data.filter((m) => !m.facts.isStandby);
   const deciding = electors(inputs, view);
   if (deciding.length > 0) return [waitForElection(inputs, deciding)];
-  const last = lastPrimary(inputs.cluster, crashed);
+  const last = lastPrimary(inputs, crashed);
   if (last === undefined) {
     const seen = data.map((m) => `${m.member.node}: ${m.facts.control?.state ?? "unknown"}`).join(", ");
     throw new Refused(
       `cluster ${inputs.cluster}: no node was primary last (${seen}). Promote the most advanced standby by hand: ` +
-        `"sudo -u postgres repmgr -f ${clusterPaths(inputs.family, inputs.cluster).repmgrConf} standby promote", then run "pulumi up".`,
+        `"sudo -u postgres repmgr -f ${clusterPaths(inputs).repmgrConf} standby promote", then run "pulumi up".`,
     );
   }
   refuseOlder(inputs, last, data);
@@ -50,11 +50,12 @@ export function planStart(inputs: ClusterInputs, self: MemberFacts, because: str
       planAnswer(inputs, host, `${node} is up and refuses connections (${facts.refusal}): wait until it answers SQL`),
     ];
   }
-  const { postgresqlUnit: unit, startAnyway } = clusterPaths(inputs.family, inputs.cluster);
+  const { postgresqlUnit: unit, startAnyway } = clusterPaths(inputs);
   // All peers were just asked over SSH, which the start guard cannot do; so it need not ask again, this once.
-  const pass = facts.isStandby
-    ? ""
-    : `trap ${sh(`rm -f ${sh(startAnyway)}`)} EXIT\ninstall -D -o postgres -g postgres -m 0600 /dev/null ${sh(startAnyway)}\n`;
+  const pass =
+    facts.isStandby || inputs.layout !== undefined
+      ? ""
+      : `trap ${sh(`rm -f ${sh(startAnyway)}`)} EXIT\ninstall -D -o postgres -g postgres -m 0600 /dev/null ${sh(startAnyway)}\n`;
   return [
     {
       do: "run",
@@ -88,13 +89,13 @@ function planAnswer(inputs: ClusterInputs, host: string, why: string): Action {
 }
 
 /** @throws Refused when a standby is on a later timeline: the primary it followed is gone, and took writes after this one */
-function refuseOlder({ cluster, family }: ClusterInputs, last: MemberFacts, data: readonly MemberFacts[]): void {
+function refuseOlder(inputs: ClusterInputs, last: MemberFacts, data: readonly MemberFacts[]): void {
   const newer = data.find((m) => timelineOf(m) > timelineOf(last));
   if (newer === undefined) return;
   throw new Refused(
-    `cluster ${cluster}: ${last.member.node} was primary on timeline ${timelineOf(last)}, but ${newer.member.node} is on timeline ` +
+    `cluster ${inputs.cluster}: ${last.member.node} was primary on timeline ${timelineOf(last)}, but ${newer.member.node} is on timeline ` +
       `${timelineOf(newer)}: it followed a later primary that is gone, and holds rows that ${last.member.node} lacks. Promote it by hand: ` +
-      `"sudo -u postgres repmgr -f ${clusterPaths(family, cluster).repmgrConf} standby promote" on ${newer.member.host}, then run "pulumi up".`,
+      `"sudo -u postgres repmgr -f ${clusterPaths(inputs).repmgrConf} standby promote" on ${newer.member.host}, then run "pulumi up".`,
   );
 }
 
@@ -103,13 +104,13 @@ function timelineOf({ facts }: MemberFacts): number {
 }
 
 /** @throws Refused when two stopped nodes were primaries on the same timeline: one of them may hold rows the other lacks */
-function lastPrimary(cluster: string, crashed: readonly MemberFacts[]): MemberFacts | undefined {
+function lastPrimary(inputs: ClusterInputs, crashed: readonly MemberFacts[]): MemberFacts | undefined {
   const byTimeline = [...crashed].sort((a, b) => (b.facts.control?.timeline ?? 0) - (a.facts.control?.timeline ?? 0));
   const [first, second] = byTimeline;
   if (first !== undefined && first.facts.control?.timeline === second?.facts.control?.timeline) {
     throw new Refused(
-      `cluster ${cluster}: ${first.member.node} and ${second?.member.node} were both stopped as primaries on timeline ` +
-        `${first.facts.control?.timeline}. Start the right one by hand with "sudo systemctl start postgresql-${cluster}", then run "pulumi up".`,
+      `cluster ${inputs.cluster}: ${first.member.node} and ${second?.member.node} were both stopped as primaries on timeline ` +
+        `${first.facts.control?.timeline}. Start the right one by hand with "sudo systemctl start ${shortUnit(clusterPaths(inputs).postgresqlUnit)}", then run "pulumi up".`,
     );
   }
   return first;
@@ -126,7 +127,7 @@ function waitForElection(inputs: ClusterInputs, electors: readonly LiveMember[])
       const probe = instanceOf(inputs);
       const seen = await Promise.all(electors.map(({ member }) => ask(member.host, probe)));
       if (seen.some(({ running }) => running !== undefined && !running.inRecovery)) return undefined;
-      return `${names} still no primary; look at "journalctl -u repmgrd-${inputs.cluster}" on ${first.member.host}`;
+      return `${names} still no primary; look at "journalctl -u ${shortUnit(clusterPaths(inputs).repmgrdUnit)}" on ${first.member.host}`;
     },
     deadlineMs: FAILOVER_DEADLINE_MS,
   };

@@ -128,7 +128,7 @@ function restart(want: PgClusterInputs, { member, facts }: LiveMember, need: Pen
  * However it ends, the node runs again: pg_checksums marks them as enabled only when all pages have theirs.
  */
 function checksumScript(want: PgClusterInputs): string {
-  const { postgresqlUnit } = clusterPaths(want.family, want.cluster);
+  const { postgresqlUnit } = clusterPaths(want);
   return `systemctl stop ${postgresqlUnit}
 failed=
 ${asPostgres(want, "pg_checksums", `--enable -D ${sh(want.dataDirectory)}`)} >&2 || failed=1

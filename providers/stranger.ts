@@ -1,4 +1,4 @@
-import { clusterPaths } from "../families";
+import { clusterPaths, shortUnit } from "../families";
 import { type ClusterInputs, type ClusterView, isLive, type LiveMember, livePrimaries } from "./cluster";
 import { Refused } from "./kind";
 
@@ -48,16 +48,17 @@ function refuseRegistered(inputs: ClusterInputs, standbys: readonly LiveMember[]
     throw new Refused(
       `cluster ${inputs.cluster}: ${member.node} has ${stranger.name} (node ${stranger.id}) registered as the active primary, which is no node of this ` +
         `inventory any more. It may take writes all the same. ${putBack(inputs)} When it is gone for good, promote the most advanced standby: ` +
-        `"sudo -u postgres repmgr -f ${clusterPaths(inputs.family, inputs.cluster).repmgrConf} standby promote" on ${best?.member.host ?? member.host}, then run "pulumi up".`,
+        `"sudo -u postgres repmgr -f ${clusterPaths(inputs).repmgrConf} standby promote" on ${best?.member.host ?? member.host}, then run "pulumi up".`,
     );
   }
 }
 
-function putBack({ cluster, failover }: ClusterInputs): string {
+function putBack(inputs: ClusterInputs): string {
+  const stop = `sudo systemctl stop ${shortUnit(clusterPaths(inputs).postgresqlUnit)}`;
   const next =
-    failover === "automatic"
-      ? `"sudo systemctl stop postgresql-${cluster}" on its host, and wait until repmgrd has promoted another node`
-      : `"sudo systemctl stop postgresql-${cluster}" on its host, then "repmgr standby promote" on another`;
+    inputs.failover === "automatic"
+      ? `"${stop}" on its host, and wait until repmgrd has promoted another node`
+      : `"${stop}" on its host, then "repmgr standby promote" on another`;
   return (
     `Put it back into the inventory and run "pulumi up". To take it out, move the primary away first: ${next}; ` +
     `run "pulumi up" while it is in the inventory, then remove it.`

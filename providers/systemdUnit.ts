@@ -19,14 +19,15 @@ export interface SystemdUnitInputs extends BaseInputs {
   readonly node: string;
   /** "repmgrd-main.service" */
   readonly unit: string;
-  readonly content: string;
+  /** Absent: a unit that others have written. Then only whether it runs is this program's business. */
+  readonly content?: string;
   /** In order of path. */
   readonly files: readonly UnitScript[];
   /** The program wants "enabled" or "disabled"; a host may show anything. */
   readonly state: UnitFileState;
   /** Absent for PostgreSQL, whose run state RepmgrNode owns. */
   readonly running?: boolean;
-  /** Where the daemon writes its process id once it works; needed to tell a daemon from one that dies and is restarted. */
+  /** Where the daemon writes its process id once it works; needed, in a unit of ours, to tell a daemon from one that dies and is restarted. */
   readonly pidFile?: string;
   /** Drop-ins a person made for this unit; the program writes []. */
   readonly dropIns: readonly string[];
@@ -55,22 +56,23 @@ export const systemdUnitKind: Kind<SystemdUnitInputs, SystemdUnitFacts, SystemdU
   identity: ["host", "unit"],
   id: ({ host, unit }) => `${host}/${unit}`,
 
-  validate({ host, unit, state, running, pidFile, files }) {
+  validate({ host, unit, content, state, running, pidFile, files }) {
     const problems: string[] = [];
     if (!/^[\w@:.-]+\.service$/.test(unit)) problems.push(`${host}: "${unit}" is no name of a service`);
     if (!UNIT_FILE_STATES.includes(state) || (state !== "enabled" && state !== "disabled")) {
       problems.push(`${host}: ${unit} can be wanted "enabled" or "disabled", not "${state}"`);
     }
-    if (running !== undefined && pidFile === undefined) problems.push(`${host}: ${unit} shall run, but has no pidFile`);
+    if (running !== undefined && content !== undefined && pidFile === undefined)
+      problems.push(`${host}: ${unit} shall run, but has no pidFile`);
     for (const { path } of files) {
       if (!path.startsWith("/")) problems.push(`${host}: the script "${path}" of ${unit} needs an absolute path`);
     }
     return problems;
   },
 
-  async observe(ctx, { host, unit, files, pidFile }) {
+  async observe(ctx, { host, unit, content, files, pidFile }) {
     const [file, found, ...scripts] = await Promise.all([
-      ctx.ask(host, fileProbe(unitPath(unit))),
+      content === undefined ? undefined : ctx.ask(host, fileProbe(unitPath(unit))),
       ctx.ask(host, unitProbe(unit, pidFile)),
       ...files.map(({ path }) => ctx.ask(host, fileProbe(path))),
     ]);
@@ -83,6 +85,9 @@ export const systemdUnitKind: Kind<SystemdUnitInputs, SystemdUnitFacts, SystemdU
   plan: planUnit,
 
   project(inputs, have) {
+    if (inputs.content === undefined) {
+      return { inputs: { ...inputs, running: have.unit.isReady }, outputs: { active: have.unit.active } };
+    }
     const files = inputs.files.flatMap(({ path }, index) => {
       const found = have.files[index];
       return found === undefined ? [] : [{ path, content: found.content, mode: found.mode, owner: found.owner }];

@@ -24,6 +24,7 @@ export function planUnit(want: SystemdUnitInputs, have: SystemdUnitFacts): Actio
 export function planUnitDelete(have: SystemdUnitFacts, inputs: SystemdUnitInputs, claims: Claims): Action[] {
   if (isRenamed(claims, inputs)) return [];
   const { host, unit, cluster, running, files } = inputs;
+  if (inputs.content === undefined) return planLeave(have, inputs);
   const isActive = !["inactive", "failed"].includes(have.unit.active);
   if (isActive && running === undefined) {
     throw new Refused(
@@ -46,6 +47,13 @@ export function planUnitDelete(have: SystemdUnitFacts, inputs: SystemdUnitInputs
   return [{ do: "run", host, why, script: script.filter((line) => line !== "").join("\n") }];
 }
 
+/** A unit that others have written stays; what it watched is no longer there, so it stops. */
+function planLeave(have: SystemdUnitFacts, { host, unit, cluster }: SystemdUnitInputs): Action[] {
+  if (!have.unit.isReady) return [];
+  const why = `${cluster} on this host is no longer managed: stop ${unit}; it was there before, so it stays and starts with the host`;
+  return [{ do: "run", host, why, script: `systemctl stop ${sh(unit)}` }];
+}
+
 function planScripts(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] {
   return want.files.flatMap((file, index): Action[] => {
     const problem = scriptProblem(file, have.files[index]);
@@ -63,14 +71,15 @@ function scriptProblem(want: UnitScript, have: FileFact | undefined): string | u
 }
 
 function planFile(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] {
-  if (have.file?.content === want.content) return [];
+  const { content } = want;
+  if (content === undefined || have.file?.content === content) return [];
   return [
     {
       do: "putFile",
       host: want.host,
       why: describeFile(want, have),
       path: unitPath(want.unit),
-      content: want.content,
+      content,
       found: have.file?.content ?? null,
       owner: "root:root",
       mode: "0644",
@@ -87,7 +96,7 @@ function describeFile(want: SystemdUnitInputs, have: SystemdUnitFacts): string {
 
 function planDropIns(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] {
   const extra = have.unit.dropIns.filter((path) => !want.dropIns.includes(path));
-  if (extra.length === 0) return [];
+  if (extra.length === 0 || want.content === undefined) return [];
   const why = `${extra.join(", ")} changes ${want.unit} behind the inventory's back`;
   return [{ do: "run", host: want.host, why, script: `${shJoin(["rm", "-f", ...extra])}\n${removeEmpty(extra)}` }];
 }
@@ -95,6 +104,7 @@ function planDropIns(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] 
 /** enable and disable make systemd read its files again, too. */
 function planState(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] {
   const { host, unit, state } = want;
+  if (want.content === undefined) return [];
   const isStale = planFile(want, have).length > 0 || planDropIns(want, have).length > 0 || have.unit.needsReload;
   if (have.unit.state === state) {
     if (!isStale) return [];

@@ -31,8 +31,10 @@ export class Cluster extends pulumi.ComponentResource {
       packages.get(`${host}/${spec.version}`) ?? preflight,
     ];
 
-    const rules = spec.nodes.map((n) => firewallRule(context, n, [preflight]));
-    const services = spec.nodes.map((n) => postgresqlService(context, n, packagesOf(n)));
+    // Others' firewalls and units stay as they are.
+    const built = spec.layout === undefined ? spec.nodes : [];
+    const rules = built.map((n) => firewallRule(context, n, [preflight]));
+    const services = built.map((n) => postgresqlService(context, n, packagesOf(n)));
     const ready = [...rules, ...services];
 
     // Who begins is an order of creation only: a node without data needs a primary to be cloned from.
@@ -75,6 +77,7 @@ export class Cluster extends pulumi.ComponentResource {
         rolePasswords: pulumi.secret(Object.fromEntries(passwords)),
         databases: spec.databases,
         settings: spec.settings,
+        nodeSettings: spec.layout && Object.fromEntries(spec.nodes.map((n) => [n.name, n.settings])),
         checksums: spec.checksums,
         nodeRoles: pulumi.output(
           Object.fromEntries(nodes.map(({ spec: { name }, resource }) => [name, resource.role])),
@@ -97,10 +100,11 @@ function sharedInputs(spec: ClusterSpec, inventory: StackInventory): ClusterCont
     version: spec.version,
     port: spec.port,
     dataDirectory: spec.dataDirectory,
+    layout: spec.layout,
     failover: spec.failover,
     members: spec.nodes.map((node) => {
       const { name, id, host, address, initialRole } = node;
-      const conninfo = nodeConninfo(spec, node, clusterPaths(spec.family, spec.name).passFile);
+      const conninfo = nodeConninfo(spec, node, clusterPaths({ ...spec, cluster: spec.name }).passFile);
       return { node: name, id, host, address, conninfo, witness: initialRole === "witness" };
     }),
   };

@@ -29,6 +29,7 @@ export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Pre
       version: cluster.version,
       family: cluster.family,
       dataDirectory: cluster.dataDirectory,
+      layout: cluster.layout,
       packages: familyLayout(cluster.family).packages(cluster.version),
       failover: cluster.failover,
       protect: cluster.protect,
@@ -66,7 +67,9 @@ function packagesOn(
 ): PgPackages {
   const [first] = clusters as [ClusterSpec];
   const all = clusters.flatMap(({ nodes }) => nodes.map((node) => node.host));
-  const siblings = [...new Set(all)].filter((other) => other !== host).sort();
+  // On hosts that others have set up an upgrade may restart what runs there (postgresql-common does), so none is made.
+  const isOthers = clusters.every(({ layout }) => layout !== undefined);
+  const siblings = isOthers ? [] : [...new Set(all)].filter((other) => other !== host).sort();
   return new PgPackages(
     `${host}-postgresql-${first.version}`,
     {
@@ -78,7 +81,7 @@ function packagesOn(
       version: first.version,
       repository: hostOf(inventory, host).repository,
       packages: familyLayout(first.family).packages(first.version),
-      createMainCluster: false,
+      createMainCluster: isOthers,
     },
     { dependsOn: clusters.flatMap(({ name }) => preflights.get(name) ?? []) },
   );

@@ -48,7 +48,7 @@ export function postgresqlService(
   node: NodeSpec,
   dependsOn: After,
 ): SystemdUnit {
-  const paths = clusterPaths(spec.family, spec.name);
+  const paths = clusterPaths(unitSpec(spec));
   const guard = startGuard({
     ...unitSpec(spec),
     nodeId: node.id,
@@ -78,18 +78,19 @@ export function repmgrdService(
   node: NodeSpec,
   dependsOn: After,
 ): SystemdUnit {
+  const { repmgrdUnit: unit, repmgrdPidFile: pidFile } = clusterPaths(unitSpec(spec));
+  const text = spec.layout === undefined ? { content: repmgrdUnit(unitSpec(spec)), pidFile } : {};
   const inputs = {
     reach: reachOf(inventory, [node.host]),
     host: node.host,
     cluster: spec.name,
     node: node.name,
-    unit: clusterPaths(spec.family, spec.name).repmgrdUnit,
-    content: repmgrdUnit(unitSpec(spec)),
+    unit,
+    ...text,
     files: [],
     state: "enabled" as const,
     dropIns: [],
     running: true,
-    pidFile: clusterPaths(spec.family, spec.name).repmgrdPidFile,
   };
   return new SystemdUnit(`${nameOf(spec, node)}-repmgrd`, inputs, { parent, dependsOn });
 }
@@ -104,8 +105,8 @@ export function instance(
     host: node.host,
     node: node.name,
     initial: node.initialRole === "primary",
-    settings: spec.settings,
-    hba: spec.hba.map(hbaLine),
+    settings: { ...spec.settings, ...node.settings },
+    hba: spec.layout === undefined ? spec.hba.map(hbaLine) : spec.hbaLines,
     repmgrPassword: inventory.secret(spec.repmgrPasswordSecret),
     repmgrConf: confOf(spec, node),
     allowDataLoss: spec.allowDataLoss,
@@ -117,7 +118,7 @@ export function instance(
 
 export function node({ spec, inventory, parent, shared }: ClusterContext, of: NodeSpec, dependsOn: After): RepmgrNode {
   const { systemctl } = familyLayout(spec.family);
-  const { postgresqlUnit: postgresql, repmgrdUnit: repmgrd } = clusterPaths(spec.family, spec.name);
+  const { postgresqlUnit: postgresql, repmgrdUnit: repmgrd } = clusterPaths(unitSpec(spec));
   const units = { [postgresql]: ["start", "stop", "restart", "reload"], [repmgrd]: ["start", "stop"] };
   const inputs = {
     ...shared,
@@ -126,7 +127,7 @@ export function node({ spec, inventory, parent, shared }: ClusterContext, of: No
     nodeId: of.id,
     upstream: of.upstream,
     repmgrConf: confOf(spec, of),
-    sudoCommands: Object.entries(units).flatMap(([unit, verbs]) => {
+    sudoCommands: Object.entries(spec.layout === undefined ? units : {}).flatMap(([unit, verbs]) => {
       return verbs.map((verb) => `${systemctl} ${verb} ${unit.replace(/\.service$/, "")}`);
     }),
     repmgrPassword: inventory.secret(spec.repmgrPasswordSecret),
@@ -140,11 +141,12 @@ function nameOf(spec: ClusterSpec, node: NodeSpec): string {
 }
 
 function unitSpec(spec: ClusterSpec) {
-  return { cluster: spec.name, version: spec.version, family: spec.family, dataDirectory: spec.dataDirectory };
+  const { name: cluster, version, family, dataDirectory, layout } = spec;
+  return { cluster, version, family, dataDirectory, layout };
 }
 
 function confOf(spec: ClusterSpec, node: NodeSpec): Record<string, string> {
-  const paths = clusterPaths(spec.family, spec.name);
+  const paths = clusterPaths(unitSpec(spec));
   return repmgrConf(spec, node, {
     binDirectory: familyLayout(spec.family).binDirectory(spec.version),
     configFile: paths.repmgrConf,

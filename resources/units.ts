@@ -35,7 +35,7 @@ export interface GuardSpec extends UnitSpec {
 
 /** The text of postgresql-<cluster>.service. */
 export function postgresqlUnit(spec: UnitSpec): string {
-  const paths = clusterPaths(spec.family, spec.cluster);
+  const paths = clusterPaths(spec);
   return render("postgresql.service", {
     cluster: spec.cluster,
     version: spec.version,
@@ -47,7 +47,7 @@ export function postgresqlUnit(spec: UnitSpec): string {
 
 /** The text of repmgrd-<cluster>.service. */
 export function repmgrdUnit(spec: UnitSpec): string {
-  const paths = clusterPaths(spec.family, spec.cluster);
+  const paths = clusterPaths(spec);
   return render("repmgrd.service", {
     cluster: spec.cluster,
     postgresqlUnit: paths.postgresqlUnit,
@@ -60,7 +60,7 @@ export function repmgrdUnit(spec: UnitSpec): string {
 
 /** The script that decides whether an instance that was a primary may start as one. */
 export function startGuard(spec: GuardSpec): string {
-  const paths = clusterPaths(spec.family, spec.cluster);
+  const paths = clusterPaths(spec);
   const peers = spec.isWitness ? [] : spec.peers;
   return render("start-guard.sh", {
     cluster: spec.cluster,

@@ -9,7 +9,9 @@ const shape: Case[] = [
   [
     "unknown key far from all",
     [["role: primary", "role: primary, zzz: 1"]],
-    [`12: ${C}.nodes.n1.zzz: unknown key 'zzz'; known are id, host, role, priority, location, upstream, address`],
+    [
+      `12: ${C}.nodes.n1.zzz: unknown key 'zzz'; known are id, host, role, priority, location, upstream, address, settings, repmgr`,
+    ],
   ],
   ["text for a number", [["port: 5432", "port: abc"]], [`10: ${C}.port: expected a number, found the text "abc"`]],
   ["fraction for a port", [["port: 5432", "port: 5432.5"]], [`10: ${C}.port: expected a whole number, found 5432.5`]],

@@ -8,7 +8,7 @@ const OURS = "/var/lib/postgresql/17/main/postgresql.conf";
 const MINE = "/var/lib/postgresql/17/main/conf.d/mine.conf";
 
 function owner(settings: Record<string, string>, checksums = true): SettingsOwner {
-  return { dataDirectory: "/var/lib/postgresql/17/main", settings, checksums };
+  return { family: "debian", cluster: "main", dataDirectory: "/var/lib/postgresql/17/main", settings, checksums };
 }
 
 interface Case {

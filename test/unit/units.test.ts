@@ -205,7 +205,7 @@ test("the units name nothing that another cluster of the host could share", () =
     "LogsDirectory=postgresql/main",
   ]);
   expect(own(repmgrdUnit(spec))).toEqual([
-    `ExecStart=/usr/lib/postgresql/17/bin/repmgrd -f /etc/repmgr/main/repmgr.conf --daemonize=false --pid-file=${clusterPaths("debian", "main").repmgrdPidFile}`,
+    `ExecStart=/usr/lib/postgresql/17/bin/repmgrd -f /etc/repmgr/main/repmgr.conf --daemonize=false --pid-file=${clusterPaths(spec).repmgrdPidFile}`,
     "RuntimeDirectory=repmgrd-main",
   ]);
 });

@@ -1,0 +1,58 @@
+import { editConf } from "../facts/editConf";
+import type { FileFact } from "../facts/file";
+import { parsePgpass, passwordFor } from "../facts/pgpass";
+import { parsePostgresConf, renderPostgresConf } from "../facts/postgresConf";
+import type { RunningFacts } from "../facts/running";
+import { postgresConfValue } from "../ssh/quote";
+import { pgpass } from "./pgInstancePlan";
+import type { PgInstanceInputs } from "./pgInstance";
+
+/**
+ * What is written to an instance that others have set up, where it is not what is written to one of ours: their files keep
+ * what the inventory says nothing about.
+ */
+
+/** The settings of postgresql.conf that count. Of a file of others, those that another file overrides do not: they stay. */
+export function foundSettings(
+  want: PgInstanceInputs,
+  conf: FileFact | undefined,
+  running: RunningFacts | undefined,
+): Record<string, string> {
+  const settings = parsePostgresConf(conf?.content ?? "");
+  const { layout } = want;
+  if (layout === undefined) return settings;
+  const isTheirs = (name: string): boolean => {
+    const source = running?.fileSettings[name]?.sourceFile ?? layout.configFile;
+    return want.settings[name] === undefined && source !== layout.configFile;
+  };
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !isTheirs(name)));
+}
+
+/** The whole postgresql.conf as it is to be. @param counting of the settings in it, those that count */
+export function settingsText(
+  want: PgInstanceInputs,
+  conf: FileFact | undefined,
+  counting: Readonly<Record<string, string>>,
+): string {
+  if (want.layout === undefined || conf === undefined) return renderPostgresConf(want.cluster, want.settings);
+  const others = Object.entries(parsePostgresConf(conf.content)).filter(([name]) => counting[name] === undefined);
+  return editConf(conf.content, { ...Object.fromEntries(others), ...want.settings }, postgresConfValue);
+}
+
+/** Files of others go on belonging to whom they belonged to. */
+export function ownedAs(want: PgInstanceInputs, file: FileFact | undefined): { owner: string; mode: string } {
+  if (want.layout === undefined || file === undefined) return { owner: "postgres:postgres", mode: "0600" };
+  return { owner: file.owner, mode: file.mode };
+}
+
+/** The whole password file as it is to be: ours, or theirs, with our lines before it when it does not open every door. */
+export function passFileText(want: PgInstanceInputs, file: FileFact | undefined): string {
+  if (want.layout === undefined || file === undefined) return pgpass(want);
+  const entries = parsePgpass(file.content);
+  const opens = want.members.every(({ address }) =>
+    ["repmgr", "replication"].every((database) => {
+      return passwordFor(entries, [address, String(want.port), database, "repmgr"]) === want.repmgrPassword;
+    }),
+  );
+  return opens ? file.content : `${pgpass(want)}${file.content}`;
+}
