@@ -8,11 +8,9 @@ cd /
 as_postgres() { runuser -u postgres -- "$@"; }
 
 echo "deb [trusted=yes] file:/srv/repository $SUITE main" >/etc/apt/sources.list.d/local.list
-apt-get -qq update
-if ! apt-get -qq -y --no-install-recommends install postgresql-17 postgresql-17-repmgr >/tmp/apt.log 2>&1; then
-  cat /tmp/apt.log >&2
-  exit 1
-fi
+apt-get -qq update 2>/dev/null
+install() { apt-get -qq -y --no-install-recommends install "$@" >/tmp/apt.log 2>&1 || { cat /tmp/apt.log >&2; exit 1; }; }
+install postgresql-17 postgresql-17-repmgr
 for source in $PEERS $CLIENT; do
   firewall-cmd -q --permanent --add-rich-rule="rule family=ipv4 source address=$source port port=5432 protocol=tcp accept"
 done
@@ -86,13 +84,19 @@ create extension repmgr;
 \connect shop
 create extension pgcrypto;
 SQL
-  as_postgres repmgr primary register >/dev/null
+  as_postgres repmgr primary register >/dev/null 2>&1
 else
   pg_ctlcluster 17 main stop
   rm -rf /var/lib/postgresql/17/main
+  tries=0
+  until said=$(as_postgres psql -XAtqc 'select 1 from repmgr.nodes where active' "host=$PRIMARY user=repmgr dbname=repmgr" 2>&1) && [ "$said" = 1 ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 300 ] || { echo "no primary at $PRIMARY yet: $said" >&2; exit 1; }
+    sleep 0.2
+  done
   as_postgres repmgr -h "$PRIMARY" -U repmgr -d repmgr standby clone --fast-checkpoint >/tmp/clone.log 2>&1 || { cat /tmp/clone.log >&2; exit 1; }
   pg_ctlcluster 17 main start
-  as_postgres repmgr standby register --wait-sync=30 >/dev/null
+  as_postgres repmgr standby register --wait-sync=30 >/dev/null 2>&1
 fi
 
 sed -i -e 's/^.*REPMGRD_ENABLED=.*/REPMGRD_ENABLED=yes/' -e 's|^.*REPMGRD_CONF=.*|REPMGRD_CONF="/etc/repmgr.conf"|' /etc/default/repmgrd

@@ -116,6 +116,11 @@ export class World {
     writeFileSync(join(this.state, "inventory.yml"), yaml(this.inventory));
   }
 
+  /** Puts another inventory in its place, as text. */
+  write(text: string): void {
+    writeFileSync(join(this.state, "inventory.yml"), text);
+  }
+
   /** The first deployment, with every command line that is seen meanwhile kept. */
   async firstUp(): Promise<Finished> {
     const sampler = new ProcessSampler();
