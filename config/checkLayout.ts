@@ -5,7 +5,10 @@ import type { RawCluster } from "./schema";
 export function checkLayout(checked: Checked, name: string, cluster: RawCluster): void {
   const at = ["postgresql_clusters", name];
   if (!checked.isWhole([...at, "layout"])) return;
-  if (cluster.layout === undefined) return refuseForeign(checked, at, cluster);
+  if (cluster.layout === undefined) {
+    refuseForeign(checked, at, cluster);
+    return;
+  }
   for (const key of ["hba", "clients"] as const) {
     if (cluster[key].length === 0) continue;
     const message = `a cluster with a layout has its pg_hba.conf in 'hba_lines', and its hosts' firewalls are left alone; remove '${key}'`;

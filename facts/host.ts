@@ -35,6 +35,8 @@ export interface HostFacts {
   readonly systemIdentifier: string;
   /** 0 when there is no postmaster.pid. */
   readonly postmasterPid: number;
+  /** What systemd counts that process to: "postgresql-main.service"; "" when it does not run. */
+  readonly postmasterUnit: string;
   readonly listeners: readonly Listener[];
   /** By address: undefined when it answers, otherwise what the attempt said. */
   readonly unreachable: Readonly<Record<string, string>>;
@@ -64,7 +66,11 @@ elif [ -f "$data/PG_VERSION" ]; then
   echo data=present
   echo "version=$(cat "$data/PG_VERSION")"
   [ ! -f "$data/global/pg_control" ] || echo "identifier=$(od -An -t u8 -N8 "$data/global/pg_control" | tr -d ' ')"
-  [ ! -f "$data/postmaster.pid" ] || echo "postmaster=$(head -n 1 "$data/postmaster.pid")"
+  if [ -f "$data/postmaster.pid" ]; then
+    pid=$(head -n 1 "$data/postmaster.pid")
+    echo "postmaster=$pid"
+    [ "$(readlink "/proc/$pid/cwd")" != "$(readlink -f "$data")" ] || echo "unit=$(ps -o unit= -p "$pid")"
+  fi
 elif [ -d "$data" ] && [ -z "$(ls -A "$data")" ]; then echo data=empty
 else echo data=foreign; fi
 listeners=$(ss -H -ltnp "sport = :${port}") || exit
@@ -103,6 +109,7 @@ export function parseHost(text: string): HostFacts {
     dataVersion: all("version")[0] ?? "",
     systemIdentifier: all("identifier")[0] ?? "",
     postmasterPid: Number(all("postmaster")[0] ?? 0),
+    postmasterUnit: all("unit")[0] ?? "",
     listeners: all("listener").map(parseListener),
     unreachable: Object.fromEntries(all("unreachable").map((said) => said.split(/ (.*)/, 2) as [string, string])),
   };

@@ -16,12 +16,17 @@ export function passwordFor(entries: readonly PgpassEntry[], wanted: readonly st
 }
 
 function fields(line: string): PgpassEntry {
-  const found = [""];
+  const found: string[] = [];
+  let field = "";
   for (let index = 0; index < line.length; index++) {
-    const isEscape = line[index] === "\\" && index + 1 < line.length;
     // The password is the last field, and a colon in it needs no escape.
-    if (line[index] === ":" && found.length < 5) found.push("");
-    else found[found.length - 1] += line[isEscape ? ++index : index] ?? "";
+    if (line[index] === ":" && found.length < 4) {
+      found.push(field);
+      field = "";
+      continue;
+    }
+    if (line[index] === "\\" && index + 1 < line.length) index++;
+    field += line.charAt(index);
   }
-  return found.map((field, index) => (index < 4 && field === "*" ? undefined : field));
+  return [...found, field].map((text, index) => (index < 4 && text === "*" ? undefined : text));
 }

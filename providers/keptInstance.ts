@@ -4,7 +4,9 @@ import { parsePgpass, passwordFor } from "../facts/pgpass";
 import { parsePostgresConf, renderPostgresConf } from "../facts/postgresConf";
 import type { RunningFacts } from "../facts/running";
 import { postgresConfValue } from "../ssh/quote";
-import { pgpass } from "./pgInstancePlan";
+import type { InstanceFacts } from "../facts/instance";
+import { Refused } from "./kind";
+import { DIRECTORY_OWNERSHIP, pgpass } from "./pgInstancePlan";
 import type { PgInstanceInputs } from "./pgInstance";
 
 /**
@@ -55,4 +57,18 @@ export function passFileText(want: PgInstanceInputs, file: FileFact | undefined)
     }),
   );
   return opens ? file.content : `${pgpass(want)}${file.content}`;
+}
+
+/** A node of theirs that has no data. */
+export function cannotBuild({ host, cluster, node, dataDirectory, layout }: PgInstanceInputs): Refused {
+  return new Refused(
+    `${host}: ${cluster}/${node} has no data in ${dataDirectory}, and a node of a cluster that was built by others is not built by this program. ` +
+      `Clone it the way the others were: "sudo -u postgres repmgr -f ${layout?.repmgrConf} -h <primary> -U repmgr -d repmgr standby clone", ` +
+      `start ${layout?.postgresqlUnit}, register it, then run "pulumi up".`,
+  );
+}
+
+/** Others may have let the group of postgres read the data (PostgreSQL documentation, initdb --allow-group-access). */
+export function hasOwnership({ layout }: PgInstanceInputs, { ownership }: InstanceFacts): boolean {
+  return ownership === DIRECTORY_OWNERSHIP || (layout !== undefined && ownership === "postgres:postgres 0750");
 }

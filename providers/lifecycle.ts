@@ -204,7 +204,7 @@ function movedData(kind: AnyKind, olds: Properties, news: Properties): string[] 
 }
 
 function said(value: unknown): string {
-  return typeof value === "object" ? JSON.stringify(value) : String(value ?? "(none)");
+  return typeof value === "string" ? value : JSON.stringify(value ?? "(none)");
 }
 
 function inputsOf(properties: Properties): BaseInputs {

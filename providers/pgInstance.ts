@@ -1,14 +1,13 @@
 import { parseHba } from "../facts/hbaConf";
 import { existsProbe, fileProbe, type FileFact } from "../facts/file";
 import { clusterPaths } from "../families";
-import { foundSettings, passFileText } from "./keptInstance";
+import { foundSettings, hasOwnership, passFileText } from "./keptInstance";
 import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
 import type { Ctx, Kind } from "./kind";
 import { equal } from "./canonical";
 import {
   alteredBySystem,
   DIRECTORY_OWNERSHIP,
-  hasOwnership,
   isLoaded,
   PASS_FILE,
   planInstance,

@@ -7,7 +7,7 @@ import { includesConfD, parsePostgresConf } from "../facts/postgresConf";
 import { clusterPaths, familyLayout } from "../families";
 import { pgpassField, sh, sqlIdentifier } from "../ssh/quote";
 import { equal } from "./canonical";
-import { foundSettings, ownedAs, passFileText, settingsText } from "./keptInstance";
+import { cannotBuild, foundSettings, hasOwnership, ownedAs, passFileText, settingsText } from "./keptInstance";
 import { livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
 import { asPostgres, dateNow } from "./commands";
 import { planClone, planInitdb } from "./instanceData";
@@ -118,14 +118,6 @@ function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFac
   throw new Refused(`cluster ${want.cluster}: ${want.node} has nothing to be cloned from, no node has data yet`);
 }
 
-function cannotBuild({ host, cluster, node, dataDirectory, layout }: PgInstanceInputs): Refused {
-  return new Refused(
-    `${host}: ${cluster}/${node} has no data in ${dataDirectory}, and a node of a cluster that was built by others is not built by this program. ` +
-      `Clone it the way the others were: "sudo -u postgres repmgr -f ${layout?.repmgrConf} -h <primary> -U repmgr -d repmgr standby clone", ` +
-      `start ${layout?.postgresqlUnit}, register it, then run "pulumi up".`,
-  );
-}
-
 /**
  * A node that is added or comes back needs the primary to let it in, whose own resource may come later: the node that
  * begins a cluster's life comes before all others, whoever is primary now. Every node's pg_hba.conf is the same.
@@ -216,11 +208,6 @@ export function alteredBySystem({ settings }: PgInstanceInputs, running: Running
   return Object.keys(settings).filter((name) =>
     running?.fileSettings[name]?.sourceFile.endsWith("/postgresql.auto.conf"),
   );
-}
-
-/** Others may have let the group of postgres read the data (PostgreSQL documentation, initdb --allow-group-access). */
-export function hasOwnership({ layout }: PgInstanceInputs, { ownership }: InstanceFacts): boolean {
-  return ownership === DIRECTORY_OWNERSHIP || (layout !== undefined && ownership === "postgres:postgres 0750");
 }
 
 /** ALTER SYSTEM wins over every file; a managed setting must come from the inventory alone. */

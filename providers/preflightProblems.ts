@@ -1,3 +1,4 @@
+import { clusterPaths } from "../families";
 import type { HostFacts } from "../facts/host";
 import type { Finding, NodeFacts, PreflightInputs, PreflightNode } from "./preflight";
 
@@ -24,6 +25,7 @@ export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[]
       ...neighbourProblems(inputs, facts, isNew),
       ...portProblems(inputs, facts),
       ...dataProblems(inputs, facts),
+      ...unitProblems(inputs, facts.host),
       ...clockProblems(facts),
       ...packageProblems(inputs, node, facts),
       ...pathProblems(inputs, facts.host, failed),
@@ -105,6 +107,16 @@ function dataProblems(inputs: PreflightInputs, { host, clusterName }: NodeFacts)
     problems.push(`${free} are free for ${d}, wanted at least ${least}. To look: df -h ${d}`);
   }
   return problems;
+}
+
+/** Beside another unit's PostgreSQL and its repmgrd, ours would be second ones. */
+function unitProblems(inputs: PreflightInputs, { postmasterUnit: unit }: HostFacts): string[] {
+  const { postgresqlUnit } = clusterPaths(inputs);
+  if (!unit.endsWith(".service") || unit === postgresqlUnit) return [];
+  return [
+    `${inputs.dataDirectory} is run by ${unit}, wanted ${postgresqlUnit}: it was built by others, and its repmgrd may run beside ours. ` +
+      `To take the cluster over as it is: npm run adopt -- --host ${inputs.nodes.map(({ host }) => host).join(",")}`,
+  ];
 }
 
 function clockProblems({ skewMs }: NodeFacts): string[] {

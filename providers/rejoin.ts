@@ -32,9 +32,20 @@ export function rewindQuestion(inputs: ClusterInputs, address: string): RewindQu
  * @throws Refused when there is no room for a clone beside the old data
  */
 export function planReturn(want: RepmgrNodeInputs, back: Return, self: MemberFacts, primary: LiveMember): Action[] {
+  refuseOutside(want);
   const reason = cannotRewind(back);
   if (reason === undefined) return planRejoin(want, self, primary);
   return planReclone(want, back.facts, { reason, self, primary });
+}
+
+/** Without the option repmgr starts PostgreSQL itself, and systemd knows nothing of it (repmgr#668). */
+function refuseOutside({ host, cluster, node, layout, repmgrConf }: RepmgrNodeInputs): void {
+  if (layout === undefined || repmgrConf.service_start_command !== undefined) return;
+  throw new Refused(
+    `${host}: ${cluster}/${node} cannot be rejoined: its repmgr.conf names no service_start_command, so repmgr would start PostgreSQL outside of ` +
+      `${layout.postgresqlUnit}. Add the service commands to repmgr.options in the inventory ("service_start_command: sudo systemctl start ` +
+      `${layout.postgresqlUnit}" and stop, restart, reload likewise), allow the user postgres to run them with sudo, then run "pulumi up".`,
+  );
 }
 
 /** Why the data as it is can only be put aside; undefined when a rewind is worth trying. */
@@ -99,7 +110,7 @@ trap 'rm -rf ${archive}' EXIT
 reason() { printf '%s\\n' "$1" | grep -i 'error\\|fatal\\|panic' | tail -n 1; }
 give_up() { printf '%s\\n' "$1" >"$mark.new"; mv "$mark.new" "$mark"; sync "$mark"; echo "$1" >&2; exit 0; }
 if ! ${isCleanlyDown(q.binDirectory)}; then
-  said=$(runuser -u postgres -- ${sh(`${q.binDirectory}/postgres`)} --single -D "$data" template1 </dev/null 2>&1) ||
+  said=$(runuser -u postgres -- ${sh(`${q.binDirectory}/postgres`)} --single -D "$data"${elsewhere(want)} template1 </dev/null 2>&1) ||
     give_up "cannot: crash recovery before the rewind says: $(reason "$said")"
 fi
 said=$(${rewindDryRun(q)} 2>&1) || {
@@ -118,6 +129,11 @@ pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || true)
 if [ -n "$pid" ] && [ -e "/proc/$pid" ]; then rm "$mark"; exit 1; fi
 give_up "failed: $(reason "$said")"`,
   );
+}
+
+/** Shell: where the configuration is, when it is not in the data as PostgreSQL expects. */
+function elsewhere(want: RepmgrNodeInputs): string {
+  return want.layout === undefined ? "" : ` -c ${sh(`config_file=${clusterPaths(want).configFile}`)}`;
 }
 
 interface Reclone {

@@ -82,7 +82,7 @@ async function adopt(options: Options): Promise<string> {
     return facts.ask(connection, probe, false);
   };
   const { found, problems } = await discover(options.targets, ask, options.port).finally(() => pool.close());
-  const all = [...problems, ...(problems.length > 0 ? [] : problemsOf(found))];
+  const all = [...problems, ...problemsOf(found)];
   if (all.length > 0) {
     throw new Wrong(
       `the cluster cannot be taken over as it is; nothing was changed or written:\n${all.map((p) => `  ${p}`).join("\n")}`,
@@ -128,7 +128,10 @@ ${secrets.map((secret) => `  pulumi config set --secret ${secret}`).join("\n")}`
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  if (args.includes("--help")) return console.log(USAGE);
+  if (args.includes("--help")) {
+    console.log(USAGE);
+    return;
+  }
   const options = optionsOf(args);
   const text = await adopt(options);
   write(options.output, text);

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { parseConninfo } from "../../facts/conninfo";
 import { databasesProbe } from "../../facts/databases";
 import { fileProbe } from "../../facts/file";
 import { instanceProbe } from "../../facts/instance";
@@ -25,20 +26,19 @@ export async function discover(
   ask: AskHost,
   port: number | undefined,
 ): Promise<{ found: Found; problems: string[] }> {
-  const problems: string[] = [];
-  const nodes = await Promise.all(
+  const read = await Promise.all(
     targets.map((target) =>
       readNode(target, ask, port).catch((error: unknown) => {
         const said = error instanceof Error ? error.message : String(error);
-        problems.push(error instanceof NotRead ? `${target.name}: ${said}` : said);
-        return undefined;
+        return error instanceof NotRead ? `${target.name}: ${said}` : said;
       }),
     ),
   );
-  const read = nodes.filter((node) => node !== undefined);
-  const [primary] = read.filter(isPrimary);
+  const nodes = read.filter((node) => typeof node !== "string");
+  const problems = read.filter((node) => typeof node === "string");
+  const [primary] = nodes.filter(isPrimary);
   const databases = primary === undefined ? [] : await ask(primary.target, databasesProbe(psqlOf(primary.postmaster)));
-  return { found: { nodes: read, databases }, problems };
+  return { found: { nodes, isWhole: problems.length === 0, databases }, problems };
 }
 
 async function readNode(target: Target, ask: AskHost, port: number | undefined): Promise<FoundNode> {
@@ -57,7 +57,8 @@ async function readNode(target: Target, ask: AskHost, port: number | undefined):
     ask(target, fileProbe(repmgrConfPath)),
   ]);
   const options = parsePostgresConf(repmgrConf?.content ?? "");
-  const passFilePath = options.passfile ?? `${processes.home}/.pgpass`;
+  const passFilePath =
+    parseConninfo(options.conninfo ?? "").passfile ?? options.passfile ?? `${processes.home}/.pgpass`;
   const passFile = await ask(target, fileProbe(passFilePath));
   const facts = { server, instance, conf, hba, repmgrConf, passFile };
   return { target, postmaster, repmgrdUnit: unit, repmgrConfPath, passFilePath, ...facts };

@@ -32,6 +32,8 @@ export interface FoundNode {
 
 export interface Found {
   readonly nodes: readonly FoundNode[];
+  /** Every host that was named could be read. */
+  readonly isWhole: boolean;
   /** Of the primary. */
   readonly databases: readonly DatabaseFact[];
 }
@@ -62,9 +64,9 @@ export function hbaOf(node: FoundNode): string[] {
 export function settingsOf(node: FoundNode): { own: Record<string, string>; elsewhere: Record<string, string> } {
   const own: Record<string, string> = {};
   const elsewhere: Record<string, string> = {};
-  const live = node.instance.running?.settings ?? {};
+  const winners = node.instance.running?.fileSettings ?? {};
   for (const [name, value] of Object.entries(parsePostgresConf(node.conf?.content ?? ""))) {
-    const source = live[name]?.sourceFile ?? node.server.configFile;
+    const source = winners[name]?.sourceFile ?? node.server.configFile;
     if (source === node.server.configFile) own[name] = value;
     else elsewhere[name] = source;
   }

@@ -1,4 +1,6 @@
 import { DEFAULTS, SQL_NAME } from "../../config/defaults";
+import type { DatabaseFact } from "../../facts/databases";
+import type { RoleFact } from "../../facts/running";
 import { parseConninfo } from "../../facts/conninfo";
 import {
   type Found,
@@ -75,6 +77,7 @@ function clusterLines(found: Found, nodes: readonly FoundNode[], primary: FoundN
       version: primary.instance.majorVersion ?? 0,
       port: primary.postmaster.port,
       data_directory: primary.postmaster.dataDirectory,
+      ...(primary.instance.control?.checksums === true ? {} : { checksums: false }),
       failover: /^automatic$/i.test(optionsOf(primary).failover ?? "") ? "automatic" : "manual",
     }),
     "# Where everything lies. It stays there; to lay it out anew is to build a new cluster.",
@@ -86,6 +89,7 @@ function clusterLines(found: Found, nodes: readonly FoundNode[], primary: FoundN
     ...section("repmgr", [
       "# The password that the role repmgr has now: what the server keeps of it must match this secret.",
       `password_secret: ${name}_repmgr_password`,
+      ...serviceComment(nodes),
       ...section("options", pairs(options.common)),
     ]),
     ...elsewhereComment(nodes),
@@ -146,6 +150,15 @@ function primaryRow(node: FoundNode, primary: FoundNode) {
   return primary.instance.repmgr?.nodes.find(({ id }) => id === idOf(node));
 }
 
+function serviceComment(nodes: readonly FoundNode[]): string[] {
+  const without = nodes.filter((node) => optionsOf(node).service_start_command === undefined);
+  if (without.length === 0) return [];
+  return comment(
+    `DECIDE: repmgr.conf of ${without.map(({ target }) => target.name).join(", ")} names no service_start_command. repmgr starts PostgreSQL ` +
+      'outside of systemd then, and "pulumi up" will not rejoin a former primary.',
+  );
+}
+
 function elsewhereComment(nodes: readonly FoundNode[]): string[] {
   const places = new Map<string, Set<string>>();
   for (const node of nodes) {
@@ -200,14 +213,21 @@ function roleLines({ databases }: Found, primary: FoundNode, cluster: string): s
     ),
     ...section(
       "databases",
-      listed.flatMap(({ name, owner, extensions }) => {
-        const own = extensions.filter((extension) => extension !== "plpgsql");
-        const lines = [
-          ...(roles.some((role) => role.name === owner) ? pairs({ owner }) : []),
-          ...(own.length === 0 ? [] : [`extensions: [${own.map(scalar).join(", ")}]`]),
-        ];
-        return lines.length === 0 ? [`${scalar(name)}: {}`] : section(name, lines);
-      }),
+      listed.flatMap((database) => databaseLines(database, roles)),
     ),
   ];
+}
+
+/** An extension older than its package would be brought up to it: whether it is to be is a person's decision. */
+function databaseLines({ name, owner, extensions }: DatabaseFact, roles: readonly RoleFact[]): string[] {
+  const own = extensions.filter((extension) => extension.name !== "plpgsql");
+  const current = own.filter(({ version, available }) => version === available);
+  const older = own.filter(({ version, available }) => version !== available);
+  const list = older.map((e) => `${e.name} ${e.version} (the packages have ${e.available ?? "none"})`).join(", ");
+  const lines = [
+    ...(list === "" ? [] : comment(`DECIDE: not listed, so left alone: ${list}.`)),
+    ...(roles.some((role) => role.name === owner) ? pairs({ owner }) : []),
+    ...(current.length === 0 ? [] : [`extensions: [${current.map((e) => scalar(e.name)).join(", ")}]`]),
+  ];
+  return lines.every((line) => line.startsWith("#")) ? [...lines, `${scalar(name)}: {}`] : section(name, lines);
 }

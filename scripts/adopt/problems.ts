@@ -5,10 +5,10 @@ import { debian } from "../../families/debian";
 import { type Found, type FoundNode, isPrimary, layoutOf, optionsOf, rowOf } from "./found";
 
 /** Every reason why what was found cannot be taken over as it is, each with where it is and what to do. */
-export function problemsOf({ nodes }: Found): string[] {
+export function problemsOf({ nodes, isWhole }: Found): string[] {
   return [
     ...nodes.flatMap((node) => nodeProblems(node).map((p) => `${node.target.name}: ${p}`)),
-    ...wholeProblems(nodes),
+    ...wholeProblems(nodes, isWhole),
   ];
 }
 
@@ -102,14 +102,14 @@ function restartProblems({ instance }: FoundNode): string[] {
   ];
 }
 
-function wholeProblems(nodes: readonly FoundNode[]): string[] {
+function wholeProblems(nodes: readonly FoundNode[], isWhole: boolean): string[] {
   const problems: string[] = [];
   const primaries = nodes.filter(isPrimary);
-  if (nodes.length > 0 && primaries.length !== 1) {
+  if (isWhole && primaries.length !== 1) {
     const list = primaries.map(({ target }) => target.name).join(", ");
     problems.push(`${primaries.length} of these hosts take writes (${list || "none"}); exactly one must`);
   }
-  for (const row of primaries[0]?.instance.repmgr?.nodes ?? []) {
+  for (const row of (isWhole ? primaries : [])[0]?.instance.repmgr?.nodes ?? []) {
     if (nodes.some((node) => optionsOf(node).node_id === String(row.id))) continue;
     problems.push(
       `${row.name} (node ${row.id}, ${row.conninfo}) is registered and none of these hosts; name its host with --host too, ` +

@@ -9,8 +9,8 @@ as_postgres() { runuser -u postgres -- "$@"; }
 
 echo "deb [trusted=yes] file:/srv/repository $SUITE main" >/etc/apt/sources.list.d/local.list
 apt-get -qq update 2>/dev/null
-install() { apt-get -qq -y --no-install-recommends install "$@" >/tmp/apt.log 2>&1 || { cat /tmp/apt.log >&2; exit 1; }; }
-install postgresql-17 postgresql-17-repmgr
+get() { apt-get -qq -y --no-install-recommends install "$@" >/tmp/apt.log 2>&1 || { cat /tmp/apt.log >&2; exit 1; }; }
+get postgresql-17 postgresql-17-repmgr
 for source in $PEERS $CLIENT; do
   firewall-cmd -q --permanent --add-rich-rule="rule family=ipv4 source address=$source port port=5432 protocol=tcp accept"
 done
