@@ -128,7 +128,9 @@ export const clusterSchema = z
     open_to_world: z.boolean().default(false).describe("Allows 0.0.0.0/0 and ::/0 among 'clients'."),
     hba: z.array(hbaSchema).default([]).describe("Your own lines of pg_hba.conf; before those made from 'clients'."),
     hba_lines: z
-      .array(textOf("A line.").regex(/^\S+( \S+)*$/, "expected fields with one space between them"))
+      .array(
+        textOf("A line.").regex(/^[^\s#]\S*( \S+)*$/, "expected fields with one space between them, and no comment"),
+      )
       .default([])
       .describe("The lines of pg_hba.conf as they stand. Only in a cluster with a layout."),
     failover: z

@@ -129,7 +129,8 @@ function planRun(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] {
   if (have.unit.isReady && !isOld) return [];
   const now = have.unit.isReady ? "runs with what it had before" : `is ${have.unit.active} and does not do its work`;
   const why = `${unit} has to run; it ${have.unit.active === "inactive" ? "is stopped" : now}`;
-  const dates = changes ? [] : [dateNow([unitPath(unit), ...want.files.map(({ path }) => path)])];
+  const dates =
+    changes || want.content === undefined ? [] : [dateNow([unitPath(unit), ...want.files.map(({ path }) => path)])];
   const script = [...dates, `systemctl restart ${sh(unit)}`].join("\n");
   return [{ do: "run", host, effect: "repmgrd", why, script }, waitUntilReady(want)];
 }

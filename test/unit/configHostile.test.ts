@@ -72,7 +72,8 @@ const isText = ({ path }: Place): boolean => ["run", "key"].includes(String(path
 
 /** Everything of a cluster that is rendered into a file reads back as what it was. */
 function expectLiteral(cluster: ClusterSpec): void {
-  const { name, settings, hba, nodes } = cluster;
+  const { name, settings, hba, hbaLines, nodes } = cluster;
+  expect(parseHba(renderHba(name, hbaLines))).toEqual(hbaLines);
   expect(parsePostgresConf(renderPostgresConf(name, settings))).toMatchObject(settings);
   const lines = hba.map(hbaLine);
   expect(parseHba(renderHba(name, lines))).toEqual(parseHba(lines.join("\n")));

@@ -76,6 +76,33 @@ export const EVERYTHING: Json = {
       repmgr: { password_secret: "repmgr_password", options: { event_notifications: "standby_promote" } },
       hooks: { after_deploy: [{ run: "true", on: "n1" }] },
     },
+    kept: {
+      version: 17,
+      port: 5433,
+      data_directory: "/srv/kept",
+      failover: "manual",
+      layout: {
+        config_file: "/etc/postgresql/17/kept/postgresql.conf",
+        hba_file: "/etc/postgresql/17/kept/pg_hba.conf",
+        postgresql_unit: "postgresql@17-kept.service",
+        repmgr_conf: "/etc/repmgr.conf",
+        repmgrd_unit: "repmgrd.service",
+        pass_file: "/var/lib/postgresql/.pgpass",
+        socket_directory: "/run/postgresql",
+        log_directory: "/var/log/postgresql",
+      },
+      nodes: {
+        k1: {
+          id: 1,
+          host: "h1",
+          role: "primary",
+          settings: { cluster_name: "k1" },
+          repmgr: { conninfo: "host=192.0.2.1 port=5433 user=repmgr dbname=repmgr" },
+        },
+      },
+      hba_lines: ["local all postgres peer"],
+      repmgr: { password_secret: "kept_password" },
+    },
   },
 };
 // Two keys of which a repository has one: the default one needs its file's name somewhere, too.

@@ -8,11 +8,14 @@ export type Role = "primary" | "standby" | "down";
 export interface SqlOptions {
   readonly database?: string;
   readonly port?: number;
+  /** Directory of its socket; default: Debian's. */
+  readonly socket?: string;
 }
 
 /** Runs SQL on a host as postgres, past everything that is tested. @throws Error with what psql said */
 export async function sql(lab: Lab, host: string, query: string, options: SqlOptions = {}): Promise<string> {
   const psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-p", String(options.port ?? 5432)];
+  if (options.socket !== undefined) psql.push("-h", options.socket);
   const { code, stdout, stderr } = await lab.exec(host, [...psql, "-c", query, options.database ?? "postgres"], {
     user: "postgres",
   });
