@@ -5,13 +5,7 @@ import { foundSettings, hasOwnership, passFileText } from "./keptInstance";
 import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
 import type { Ctx, Kind } from "./kind";
 import { equal } from "./canonical";
-import {
-  alteredBySystem,
-  DIRECTORY_OWNERSHIP,
-  isLoaded,
-  PASS_FILE,
-  planInstance,
-} from "./pgInstancePlan";
+import { alteredBySystem, DIRECTORY_OWNERSHIP, isLoaded, PASS_FILE, planInstance } from "./pgInstancePlan";
 import { planInstanceDelete } from "./pgInstanceDelete";
 
 /** One PostgreSQL instance on a host: PGDATA, postgresql.conf, pg_hba.conf and the password file of its cluster. */

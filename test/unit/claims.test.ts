@@ -95,7 +95,14 @@ describe("what is of a host and not of a node", () => {
     ["the cluster has another node on the host", [...others, claim({ node: "db3" })], 0],
   ])("a unit: %s", (_, claims, count) => {
     const have = { file: facts.file(""), files: [], unit: { active: "inactive", state: "enabled", dropIns: [] } };
-    const inputs = { host: "pg3", cluster: "main", node: "n3", unit: "postgresql-main.service", files: [] };
+    const inputs = {
+      host: "pg3",
+      cluster: "main",
+      node: "n3",
+      unit: "postgresql-main.service",
+      content: "",
+      files: [],
+    };
     expect(systemdUnitKind.planDelete(have as never, inputs as never, claims)).toHaveLength(count);
   });
 });

@@ -84,7 +84,7 @@ describe("their instance", () => {
 
   test("its end leaves their password file, and data are never removed", () => {
     const gone = have({}, facts.stoppedStandby());
-    expect(pgInstanceKind.planDelete(gone, want)).toEqual([]);
+    expect(pgInstanceKind.planDelete(gone, want, [])).toEqual([]);
   });
 });
 
@@ -150,7 +150,7 @@ describe("their node", () => {
   test("its end leaves their repmgr.conf", () => {
     const inputs = node();
     const scripts = repmgrNodeKind
-      .planDelete(at(inputs), inputs)
+      .planDelete(at(inputs), inputs, [])
       .map((action) => ("script" in action ? action.script : ""));
     expect(scripts.join("\n")).toContain("systemctl stop postgresql@17-main.service");
     expect(scripts.join("\n")).not.toContain("rm -f");
@@ -158,7 +158,15 @@ describe("their node", () => {
 });
 
 describe("their unit", () => {
-  const unit = { kind: "SystemdUnit", reach: {}, pending: [], host: "pg1", cluster: "main", unit: "repmgrd.service" };
+  const unit = {
+    kind: "SystemdUnit",
+    reach: {},
+    pending: [],
+    host: "pg1",
+    cluster: "main",
+    node: "n1",
+    unit: "repmgrd.service",
+  };
   const inputs: SystemdUnitInputs = { ...unit, files: [], state: "enabled", dropIns: [], running: true };
   const seen = (active: string, sub: string): SystemdUnitFacts => {
     const said = {
@@ -198,9 +206,9 @@ describe("their unit", () => {
   });
 
   test("is stopped and stays when the cluster is no longer managed", () => {
-    const [stop, ...rest] = systemdUnitKind.planDelete(seen("active", "running"), inputs);
+    const [stop, ...rest] = systemdUnitKind.planDelete(seen("active", "running"), inputs, []);
     expect(stop).toMatchObject({ do: "run", script: "systemctl stop 'repmgrd.service'" });
     expect(rest).toEqual([]);
-    expect(systemdUnitKind.planDelete(seen("inactive", "dead"), inputs)).toEqual([]);
+    expect(systemdUnitKind.planDelete(seen("inactive", "dead"), inputs, [])).toEqual([]);
   });
 });
