@@ -51,7 +51,9 @@ function planStraySlot({ view }: PgInstanceFacts, inputs: PgInstanceInputs, clai
   const isClaimed = claimsOfOthers(claims, inputs).some((c) => c.cluster === inputs.cluster && c.id === id);
   const [primary] = livePrimaries(view);
   if (isClaimed || primary === undefined || primary.facts.repmgr === undefined) return [];
-  if (primary.member.id === id || primary.facts.repmgr.nodes.some((row) => row.id === id)) return [];
+  const { nodes } = primary.facts.repmgr;
+  // Of a cluster that goes as a whole nobody is registered: its slots keep the WAL with which it is taken up again.
+  if (nodes.length === 0 || primary.member.id === id || nodes.some((row) => row.id === id)) return [];
   return planSlots(inputs, [primary], { node: inputs.node, id });
 }
 

@@ -406,6 +406,8 @@ describe("it goes", () => {
     const unregistered = facts.rows(2).filter(({ id }) => id !== 1);
     expect(whys({ nodes: nodes(unregistered), have: NOTHING })).toEqual([drop]);
     expect(whys({ nodes: nodes(facts.rows(2)), have: NOTHING })).toEqual([]);
+    // The whole cluster goes: the slots keep the WAL with which a later up takes it up again.
+    expect(whys({ nodes: nodes([]), have: NOTHING })).toEqual([]);
   });
 
   test("PGDATA goes only when the state says that it may", () => {
