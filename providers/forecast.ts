@@ -57,7 +57,13 @@ function birthOf(foreseen: readonly Foreseen[]): string | undefined {
   const isNew = foreseen.some(({ kind, refusal }) => kind === "PgCluster" && refusal !== undefined);
   if (first === undefined || !isNew) return undefined;
   const others = foreseen.filter(({ kind, refusal }) => kind === "PgInstance" && refusal !== undefined);
-  const rest = others.length === 0 ? "" : `, from which ${others.map(({ host }) => host).join(", ")} will be cloned`;
+  const rest =
+    others.length === 0
+      ? ""
+      : `, from which ${others
+          .map(({ host }) => host)
+          .sort()
+          .join(", ")} will be cloned`;
   return `it is new and begins on ${first.host}${rest}`;
 }
 
