@@ -1,7 +1,7 @@
 import type { Action } from "../actions/action";
 import { canonical, equal } from "./canonical";
 import type { Claims } from "./claims";
-import { Forecast } from "./forecast";
+import { Forecast, type Foreseen } from "./forecast";
 import { type BaseInputs, type Ctx, type Kind, Refused } from "./kind";
 import { STAMP, withoutStamp } from "./state";
 
@@ -50,12 +50,12 @@ export class Lifecycle {
   async check(
     kind: AnyKind,
     olds: Properties,
-    { isPreview, ...asked }: Properties,
+    { foreseenFor, ...asked }: Properties,
   ): Promise<{ inputs: Properties; failures: { property: string; reason: string }[] }> {
     const news = { ...asked, ...echoed(kind, olds, asked) };
     const inputs = inputsOf(news);
     const failures = containsUnknown(news) ? [] : await this.failures(kind, olds, news);
-    if (isPreview === true && failures.length === 0) await this.foresee(kind, inputs);
+    if (Array.isArray(foreseenFor) && failures.length === 0) await this.foresee(kind, inputs, foreseenFor as string[]);
     return { inputs: news, failures };
   }
 
@@ -71,21 +71,23 @@ export class Lifecycle {
   }
 
   /** Inputs that are still to come are outputs of other resources, which no plan looks at. */
-  private async foresee(kind: AnyKind, inputs: BaseInputs): Promise<void> {
-    const { cluster, host = "" } = inputs as BaseInputs & { cluster?: string; host?: string };
-    if (cluster === undefined) return;
+  private async foresee(kind: AnyKind, inputs: BaseInputs, clusters: readonly string[]): Promise<void> {
+    const { host = "" } = inputs as BaseInputs & { host?: string };
     const foreseen = { kind: kind.name, host };
+    const add = (what: Pick<Foreseen, "actions" | "refusal">): void =>
+      clusters.forEach((cluster) => this.forecast.add(cluster, { ...foreseen, ...what }));
     let now = "";
     try {
       const have = await kind.observe(this.world.review(inputs.reach), inputs);
       now = kind.sumUp?.(inputs, have) ?? "";
       const actions = kind.foresee?.(inputs, have) ?? kind.plan(inputs, have);
-      this.forecast.add(cluster, { ...foreseen, actions });
+      add({ actions });
     } catch (error) {
       const refusal = error instanceof Error ? error.message : String(error);
-      this.forecast.add(cluster, { ...foreseen, actions: [], refusal });
+      add({ actions: [], refusal });
     }
-    if (kind.sumUp !== undefined) for (const line of this.forecast.sumUp(cluster, now)) this.world.say(line);
+    if (kind.sumUp === undefined) return;
+    for (const line of clusters.flatMap((cluster) => this.forecast.sumUp(cluster, now))) this.world.say(line);
   }
 
   /**

@@ -84,5 +84,6 @@ function packagesOn(
       createMainCluster: isOthers,
     },
     { dependsOn: clusters.flatMap(({ name }) => preflights.get(name) ?? []) },
+    clusters.map(({ name }) => name),
   );
 }

@@ -22,21 +22,27 @@ abstract class Kind<I extends BaseInputs> extends pulumi.CustomResource {
     args: Args<I>,
     outputs: readonly string[],
     options: pulumi.CustomResourceOptions,
+    clusters?: readonly string[],
   ) {
+    const { cluster } = args as { cluster?: pulumi.Input<string> };
     const toCome = Object.fromEntries(outputs.map((output) => [output, undefined]));
     // What pulumi.dynamic.Resource does, with the provider already in its stored form.
     super(
       `pulumi-nodejs:dynamic/pg:${kind}`,
       name,
-      { ...args, kind, pending: [], ...preview(), ...toCome, __provider: shim },
+      { ...args, kind, pending: [], ...foreseenFor(clusters ?? cluster), ...toCome, __provider: shim },
       options,
     );
   }
 }
 
-/** A provider is not told whether a check belongs to a preview; this is taken out of the inputs again by the check. */
-function preview(): { isPreview?: boolean } {
-  return pulumi.runtime.isDryRun() ? { isPreview: true } : {};
+/**
+ * The clusters whose preview tells what up will mean. Nothing outside of previews, of which a provider is not told
+ * otherwise; the check takes it out of the inputs again.
+ */
+function foreseenFor(of: readonly string[] | pulumi.Input<string> | undefined): object {
+  if (of === undefined || !pulumi.runtime.isDryRun()) return {};
+  return { foreseenFor: Array.isArray(of) ? of : [of] };
 }
 
 /** Looks at every host of a cluster before anything is written; owns nothing. */
@@ -48,8 +54,14 @@ export class Preflight extends Kind<PreflightInputs> {
 
 /** The packages of one major version on a host, and where they come from. */
 export class PgPackages extends Kind<PgPackagesInputs> {
-  constructor(name: string, args: Args<PgPackagesInputs>, options: pulumi.CustomResourceOptions) {
-    super("PgPackages", name, args, [], options);
+  /** @param clusters those that use the packages */
+  constructor(
+    name: string,
+    args: Args<PgPackagesInputs>,
+    options: pulumi.CustomResourceOptions,
+    clusters: readonly string[],
+  ) {
+    super("PgPackages", name, args, [], options, clusters);
   }
 }
 

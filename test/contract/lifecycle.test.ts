@@ -245,6 +245,21 @@ describe("a plan that does not get there", () => {
 });
 
 describe("check and diff", () => {
+  test("in a preview the last resource of a cluster tells what up will mean for all of them", async () => {
+    const last = { ...kind, plan: () => [], sumUp: () => "n1 is primary" } as unknown as AnyKind;
+    const preview = { foreseenFor: ["main"] };
+    expect((await lifecycle.check(kind, {}, note(preview))).inputs).toEqual(note());
+    expect(world.said).toEqual([]);
+    await lifecycle.check(last, {}, note(preview));
+    await lifecycle.check(last, {}, note({ foreseenFor: ["other"] }));
+    await lifecycle.check(last, {}, note());
+    expect(world.said).toEqual([
+      'cluster main: nobody notices: n1: the note is not "first\n"; n1: seal the note',
+      "cluster other: nothing to do; n1 is primary",
+    ]);
+    expect(world.takeLog()).toEqual([]);
+  });
+
   test("all problems at once, and nobody is asked about inputs that cannot work", async () => {
     const { failures } = await lifecycle.check(kind, {}, note({ text: "", mode: "rw" }));
     expect(failures.map(({ reason }) => reason)).toEqual(["a note must say something", "rw is no mode"]);
