@@ -10,7 +10,8 @@ const BATCH_DEADLINE_MS = 60_000;
 
 interface Known {
   readonly askedAt: number;
-  readonly answer: Promise<ProbeAnswer>;
+  /** As its probe reads it, once for all who ask: of a large answer that costs more than the way to the host. */
+  readonly facts: Promise<unknown>;
 }
 
 interface Waiting {
@@ -33,17 +34,11 @@ export class FactLoader {
    * @param fresh true before planning a change: only an answer to this very question, asked now, will do
    * @throws Unreachable, DeadlineExceeded from the shell; Error naming host and probe when the answer makes no sense
    */
-  async ask<T>(host: HostConnection, probe: Probe<T>, fresh: boolean): Promise<T> {
+  ask<T>(host: HostConnection, probe: Probe<T>, fresh: boolean): Promise<T> {
     const known = this.known.get(host.name)?.get(probe.key);
     const usable = known !== undefined && !fresh && Date.now() - known.askedAt < REVIEW_AGE_MS;
-    const answer = usable ? known.answer : this.enqueue(host, probe);
-    const got = await answer;
-    try {
-      return probe.parse(got);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`${host.name}: cannot read the answer to "${probe.key}": ${reason}; stderr: ${tail(got.stderr)}`);
-    }
+    // Equal keys are the same question (probe.ts), so the facts are of the type that this probe reads.
+    return (usable ? known.facts : this.enqueue(host, probe)) as Promise<T>;
   }
 
   /** Forgets what is known of a host; called after every write to it. */
@@ -51,7 +46,7 @@ export class FactLoader {
     this.known.delete(hostName);
   }
 
-  private enqueue(host: HostConnection, probe: Probe<unknown>): Promise<ProbeAnswer> {
+  private enqueue(host: HostConnection, probe: Probe<unknown>): Promise<unknown> {
     const answer = new Promise<ProbeAnswer>((resolve, reject) => {
       const pending = this.waiting.get(host.name) ?? { host, queue: [] };
       if (pending.queue.length === 0) {
@@ -62,9 +57,10 @@ export class FactLoader {
     });
     const ofHost = this.known.get(host.name) ?? new Map<string, Known>();
     this.known.set(host.name, ofHost);
-    ofHost.set(probe.key, { askedAt: Date.now(), answer });
-    answer.catch(() => ofHost.delete(probe.key));
-    return answer;
+    const facts = answer.then((got) => read(host, probe, got));
+    ofHost.set(probe.key, { askedAt: Date.now(), facts });
+    facts.catch(() => ofHost.delete(probe.key));
+    return facts;
   }
 
   private async flush(hostName: string): Promise<void> {
@@ -88,6 +84,15 @@ export class FactLoader {
     } catch (error) {
       for (const { reject } of pending.queue) reject(error);
     }
+  }
+}
+
+function read(host: HostConnection, probe: Probe<unknown>, got: ProbeAnswer): unknown {
+  try {
+    return probe.parse(got);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${host.name}: cannot read the answer to "${probe.key}": ${reason}; stderr: ${tail(got.stderr)}`);
   }
 }
 
