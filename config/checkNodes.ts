@@ -12,6 +12,8 @@ export function checkNodes(checked: Checked, name: string, cluster: RawCluster):
     const hosts = checked.names("hosts");
     if (!hosts.includes(host) && checked.isWhole([...here, "host"]))
       checked.report([...here, "host"], unknownName("host", host, hosts));
+    if (checked.raw.hosts[host]?.lost === true)
+      checked.report([...here, "host"], `'${host}' is marked as lost: take the node out, or the mark`);
     if (address !== undefined && !isAddress(address)) {
       checked.report(
         [...here, "address"],

@@ -63,6 +63,7 @@ export class HostDeriver {
       knownHostsFile: this.path(name, ssh, "known_hosts") ?? resolvePath(DEFAULTS.knownHosts, ""),
       sudo: ssh.sudo ?? DEFAULTS.sudo,
       sudoPasswordSecret: ssh.sudo_password_secret,
+      ...(host.lost === true ? { lost: true as const } : {}),
       jump: ssh.jump === undefined ? undefined : this.connection(ssh.jump, [...via, name]),
     };
   }

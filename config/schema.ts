@@ -29,6 +29,11 @@ const hostSchema = z
       .describe("How to reach this host, over the defaults.")
       .optional(),
     repository: repositorySchema.optional(),
+    lost: z
+      .boolean()
+      .optional()
+      .describe("Its machine is gone for good: nothing is asked or done there. Only for a host that no node names.")
+      .meta({ default: false }),
   })
   .describe("A host. It does nothing until a node of a cluster names it.");
 

@@ -15,6 +15,7 @@ export interface FileFact {
 export function fileProbe(path: string): Probe<FileFact | undefined> {
   return {
     key: `file ${path}`,
+    nothing: undefined,
     script: `f=${sh(path)}
 [ -e "$f" ] || exit 44
 stat -c '%U:%G 0%a %.Y' "$f"
@@ -35,6 +36,7 @@ cat "$f"`,
 export function existsProbe(path: string): Probe<boolean> {
   return {
     key: `exists ${path}`,
+    nothing: false,
     script: `if [ -e ${sh(path)} ]; then echo yes; else echo no; fi`,
     parse({ stdout }) {
       const said = stdout.trim();

@@ -29,6 +29,8 @@ export interface InstanceFacts {
   /** "postgres:postgres 0700"; "" when there is no directory. */
   readonly ownership: string;
   readonly majorVersion?: number;
+  /** The inventory says that its host is gone for good; nobody was asked. */
+  readonly isLost?: true;
   /** PGDATA/standby.signal stands: this instance starts as a standby. */
   readonly isStandby: boolean;
   /** PGDATA/conf.d is a directory. */
@@ -45,11 +47,19 @@ export interface InstanceFacts {
   readonly repmgrd: string;
 }
 
+/** Of a host whose machine is gone for good. */
+const NOTHING: InstanceFacts = {
+  isLost: true,
+  ...{ data: "absent", ownership: "", isStandby: false, hasConfD: false, alive: false, repmgrd: "inactive" },
+  refusal: "its host is lost",
+};
+
 /** PGDATA, control file, SQL and repmgr.nodes of one instance in one go. */
 export function instanceProbe(q: InstanceQuestion): Probe<InstanceFacts> {
   const psql = `runuser -u postgres -- env PGCONNECT_TIMEOUT=5 PGOPTIONS='-c statement_timeout=10s' ${sh(`${q.binDirectory}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(q.socketDirectory)} -p ${q.port}`;
   return {
     key: `instance ${JSON.stringify(q)}`,
+    nothing: NOTHING,
     script: `d=${sh(q.dataDirectory)}
 cd /
 echo repmgrd=$(systemctl is-active ${sh(q.repmgrdUnit)})

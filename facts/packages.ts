@@ -21,6 +21,7 @@ export interface PackagesFact {
 export function packagesProbe(names: readonly string[]): Probe<PackagesFact> {
   return {
     key: `packages ${names.join(" ")}`,
+    nothing: parsePackages(names, ""),
     script: `set -- ${shJoin(names)}
 [ -z "$(ls /var/lib/dpkg/updates)" ] || echo interrupted
 found=$(dpkg-query -W -f='package \${db:Status-Status} \${Package} \${Version}\\n' "$@" 2>/dev/null)

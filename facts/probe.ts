@@ -7,6 +7,8 @@ export interface Probe<T> {
   readonly key: string;
   /** POSIX shell, run as root in a subshell of its own; must not change the host. */
   readonly script: string;
+  /** What a host shows on which nothing is any more; absent where nobody has to know. */
+  readonly nothing?: T;
   /** @throws Error when the answer makes no sense; the caller adds host and key. */
   parse(answer: ProbeAnswer): T;
 }

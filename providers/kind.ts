@@ -57,6 +57,8 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   /** The last resource of its cluster: in a preview it tells what was foreseen for all of them. Returns who is primary now. */
   sumUp?(inputs: I, have: F): string;
   project(inputs: I, have: F): Projection<I, O>;
+  /** Its peers know of it: what they keep of it goes, too, when its own host is lost. */
+  readonly isKnownToPeers?: true;
   /** @param claims today's inventory: what another node in it has taken over is left alone */
   planDelete(have: F, inputs: I, claims: Claims): Action[];
 }

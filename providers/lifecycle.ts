@@ -22,6 +22,8 @@ export interface World {
   say(line: string): void;
   /** The nodes of today's inventory. */
   claims(): Claims;
+  /** Today's inventory says that the host's machine is gone for good. */
+  isLost(host: string): boolean;
 }
 
 export type Properties = Record<string, unknown>;
@@ -118,6 +120,9 @@ export class Lifecycle {
     olds: Properties,
   ): Promise<{ id: string; props?: Properties; inputs?: Properties }> {
     const inputs = inputsOf(olds);
+    // Said to be absent it would be forgotten, and its peers would never be told.
+    if (this.isLost(inputs))
+      return { id, inputs: plain({ ...inputs, pending: [] }), props: plain({ ...olds, ...STAMP }) };
     const ctx = this.world.review(inputs.reach);
     kind.anticipate?.(ctx, inputs);
     const have = await kind.observe(ctx, inputs);
@@ -134,12 +139,17 @@ export class Lifecycle {
 
   async delete(kind: AnyKind, olds: Properties): Promise<void> {
     const inputs = inputsOf(olds);
+    if (this.isLost(inputs) && kind.isKnownToPeers !== true) return;
     const have = await kind.observe(this.world.fresh(inputs.reach), inputs);
     await this.world.apply(
       `${kind.name} ${kind.id(inputs)}`,
       inputs.reach,
       kind.planDelete(have, inputs, this.world.claims()),
     );
+  }
+
+  private isLost(inputs: BaseInputs & { readonly host?: string }): boolean {
+    return inputs.host !== undefined && this.world.isLost(inputs.host);
   }
 
   private async preflight(kind: AnyKind, olds: Properties, inputs: BaseInputs): Promise<string[]> {

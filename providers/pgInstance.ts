@@ -122,6 +122,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     };
   },
 
+  isKnownToPeers: true,
   planDelete: planInstanceDelete,
 };
 

@@ -29,8 +29,30 @@ export function removalProblems(of: Removal, view: ClusterView, leaving: readonl
     return [...primaries.map((m) => isPrimary(of, m, view)), ...mute.map((m) => cannotAsk(of, m))];
   }
   const [primary] = livePrimaries(view);
-  if (primary === undefined) return [];
+  const lost = gone.filter(({ facts }) => facts.isLost === true);
+  if (primary === undefined) return lost.map((m) => lostWithThePrimary(of, m));
+  const alive = lost.filter(({ member }) => isConnected(member.node, primary));
+  if (alive.length > 0) return alive.map((m) => isNotLost(of, m, primary));
   return [...synchronousProblems(of, primary, leaving), ...quorumProblems(of, primary, { view, leaving, joining })];
+}
+
+function isConnected(node: string, { facts }: LiveMember): boolean {
+  return facts.running.replicas.some(({ name }) => name === node);
+}
+
+function isNotLost({ cluster }: Removal, { member }: MemberFacts, primary: LiveMember): string {
+  return (
+    `cluster ${cluster}: the inventory says that ${member.host} is lost, and ${member.node} on it is connected to the primary ${primary.member.node} on ` +
+    `${primary.member.host}. Take "lost: true" away from ${member.host} and run "pulumi up": then ${member.node} is stopped as well.`
+  );
+}
+
+/** It may be the one that was primary, and hold rows that nobody else has. */
+function lostWithThePrimary(of: Removal, { member }: MemberFacts): string {
+  return (
+    `cluster ${of.cluster}: ${member.node} on the lost host ${member.host} cannot be removed while no node is primary. Make one primary first: put ${member.node} back in the inventory, ` +
+    `look at "sudo -u postgres repmgr -f ${clusterPaths(of).repmgrConf} cluster show" on another host, and promote the most advanced standby with "standby promote".`
+  );
 }
 
 function isPrimary(of: Removal, { member }: LiveMember, view: ClusterView): string {

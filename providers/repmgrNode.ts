@@ -113,6 +113,7 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
     };
   },
 
+  isKnownToPeers: true,
   planDelete: planNodeDelete,
 };
 

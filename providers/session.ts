@@ -4,6 +4,7 @@ import { ActionLog } from "../actions/log";
 import { loadHosts } from "../config/loadHosts";
 import { loadNodes } from "../config/loadNodes";
 import { FactLoader } from "../facts/loader";
+import type { Probe } from "../facts/probe";
 import { SshPool } from "../ssh/pool";
 import type { HostConnection, SecretLookup } from "../ssh/types";
 import type { BaseInputs, Ctx } from "./kind";
@@ -36,7 +37,10 @@ export function openSession(config: SessionConfig): World {
       return found;
     };
   const ctx = (reach: BaseInputs["reach"], fresh: boolean): Ctx => ({
-    ask: (host, probe) => facts.ask(connections(reach)(host), probe, fresh),
+    ask: (host, probe) => {
+      const connection = connections(reach)(host);
+      return connection.lost === true ? ofLost(host, probe) : facts.ask(connection, probe, fresh);
+    },
   });
   const underWay = new Set<Promise<void>>();
   whenEngineIsGone(config.stop, async () => {
@@ -54,7 +58,14 @@ export function openSession(config: SessionConfig): World {
       return work.finally(() => underWay.delete(work));
     },
     claims: () => loadNodes(config.inventory),
+    isLost: (host) => today.get(host)?.lost === true,
   };
+}
+
+/** @throws Error for what only a host can tell that is there */
+async function ofLost<T>(host: string, probe: Probe<T>): Promise<T> {
+  if (!("nothing" in probe)) throw new Error(`${host} is marked as lost, so "${probe.key}" cannot be answered`);
+  return probe.nothing as T;
 }
 
 /** Nothing else would ever end this process, and nobody is left to take what it finds. */

@@ -17,6 +17,8 @@ interface BuiltNode {
 /** One cluster: its nodes around the one that begins, then what exists once. Its outputs are what a person wants to read. */
 export class Cluster extends pulumi.ComponentResource {
   readonly outputs: pulumi.Output<object>;
+  /** Resolves when the last of its resources is registered. */
+  readonly registered: pulumi.Output<unknown>;
 
   constructor(
     spec: ClusterSpec,
@@ -51,7 +53,8 @@ export class Cluster extends pulumi.ComponentResource {
     const nodes = [{ spec: first, resource: firstNode }, ...others];
     const daemons = nodes.map(({ spec: n, resource }) => repmgrdService(context, n, [resource]));
     const cluster = this.content(context, nodes, daemons);
-    addHooks(context, cluster);
+    const last = [cluster, ...addHooks(context, cluster)];
+    this.registered = pulumi.all(last.map(({ urn }) => urn));
     this.outputs = pulumi.output({
       primary: cluster.primary,
       timeline: cluster.timeline,

@@ -14,20 +14,20 @@ export const COMMAND_VERSION = "1.2.1";
 
 /**
  * Runs the user's after_deploy commands when the cluster's configuration changes, on the control machine or on a node.
- * The plugin of @pulumi/command is only needed, and only loaded, where a cluster has hooks.
+ * Returns the resources that do so. The plugin of @pulumi/command is only needed, and only loaded, where a cluster has hooks.
  */
-export function addHooks(context: ClusterContext, after: pulumi.Resource): void {
+export function addHooks(context: ClusterContext, after: pulumi.Resource): pulumi.Resource[] {
   const { spec, parent } = context;
-  if (spec.hooks.afterDeploy.length === 0) return;
+  if (spec.hooks.afterDeploy.length === 0) return [];
   refuseWithoutPlugin(spec.name);
   const { local, remote } = require("@pulumi/command") as typeof command;
   const triggers = [createHash("sha256").update(JSON.stringify(spec)).digest("hex")];
-  spec.hooks.afterDeploy.forEach((hook, index) => {
+  return spec.hooks.afterDeploy.map((hook, index) => {
     const name = `${spec.name}-after-deploy-${index + 1}`;
     const args = { create: hook.run, update: hook.run, triggers };
     const options = { parent, dependsOn: [after] };
-    if (hook.on === "control") new local.Command(name, args, options);
-    else new remote.Command(name, { ...args, connection: connectionOf(context, hook) }, options);
+    if (hook.on === "control") return new local.Command(name, args, options);
+    return new remote.Command(name, { ...args, connection: connectionOf(context, hook) }, options);
   });
 }
 

@@ -21,6 +21,8 @@ export interface HostConnection {
   readonly sudo: "none" | "nopasswd" | "password";
   /** Name of the stack secret holding the sudo password. */
   readonly sudoPasswordSecret?: string;
+  /** Its machine is gone for good, says the inventory: nobody dials it. */
+  readonly lost?: true;
   /** A host to jump through. */
   readonly jump?: HostConnection;
 }

@@ -118,6 +118,16 @@ describe("what every kind gets from the lifecycle", () => {
   });
 });
 
+test("on a host that is lost nothing is asked: a review keeps what was known, a delete sends nothing", async () => {
+  const outs = await created();
+  world.lost.add("n1");
+  world.sent.length = 0;
+  rmSync(join(directory, "a"));
+  expect(await lifecycle.read(kind, "n1/a", outs)).toMatchObject({ id: "n1/a", props: outs });
+  await lifecycle.delete(kind, outs);
+  expect(world.sent).toEqual([]);
+});
+
 describe("a blank id, which makes the engine forget a resource", () => {
   test("only on positive evidence that nothing is there", async () => {
     const outs = await created();

@@ -94,7 +94,8 @@ describe("questions to a host", () => {
 
   test("that make no sense name host and question, with the words of the host", async () => {
     const broken: Probe<number> = {
-      ...probe("echo gibberish; echo trouble >&2", "how many"),
+      key: "how many",
+      script: "echo gibberish; echo trouble >&2",
       parse: ({ stdout }) => {
         throw new Error(`no number: ${stdout.trim()}`);
       },

@@ -1,3 +1,5 @@
+import { until } from "../../lab/wait";
+import { seconds } from "./support/deadlines";
 import type { InventoryFile } from "./support/inventory";
 import { awaitHealthy, postmaster, role, rowArrives, sh, sql } from "./support/oracle";
 import { leftovers } from "./support/leftovers";
@@ -98,6 +100,33 @@ suite(
       expect(actions.filter(({ why }) => /clone|initdb/.test(why))).toEqual([]);
       await awaitHealthy(lab, FOUR);
       await rowArrives(lab, "pg1", ["pg3", "pg4"], { database: "app" });
+      must(await world.preview(["--expect-no-changes"]));
+    });
+
+    test("a node whose host is gone for good is removed without it, but not while it is seen to live", async (world) => {
+      const { lab } = world;
+      world.edit((inventory) => {
+        Object.assign(inventory.hosts[OUTSIDER] as object, { lost: true });
+        Reflect.deleteProperty(nodes(inventory), "n4");
+      });
+      const refusal = await refusedUp(world);
+      expect(refusal.output).toMatch(
+        /the inventory says that pg4 is lost, and n4 on it is connected to the primary n1/,
+      );
+      await lab.poweroff(OUTSIDER);
+      await until("the primary gives the connection of n4 up", seconds(60), async () => {
+        const walSenders = "select count(*) from pg_stat_replication where application_name = 'n4'";
+        return (await sql(lab, "pg1", walSenders)) === "0" || "n4 is still connected";
+      });
+      const actions = await done(world, async () => must(await world.up(["--skip-preview"])));
+      expect(actions.filter(({ host }) => host === OUTSIDER)).toEqual([]);
+      const known = "select string_agg(node_name, ',' order by 1) from repmgr.nodes";
+      expect(await sql(lab, "pg1", known, { database: "repmgr" })).toBe("db3,n1,n2");
+      expect(await sql(lab, "pg1", "select count(*) from pg_replication_slots where slot_name = 'repmgr_slot_4'")).toBe(
+        "0",
+      );
+      must(await world.preview(["--expect-no-changes"]));
+      world.edit((inventory) => Reflect.deleteProperty(inventory.hosts, OUTSIDER));
       must(await world.preview(["--expect-no-changes"]));
     });
 

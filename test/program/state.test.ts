@@ -33,6 +33,7 @@ const lifecycle = new Lifecycle({
   apply: unreachable,
   say: unreachable,
   claims: unreachable,
+  isLost: () => false,
 } satisfies World);
 
 /** What the program asks for today with the inventory of that state. */

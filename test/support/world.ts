@@ -71,6 +71,9 @@ export class ScratchWorld implements World, Shell {
   readonly said: string[] = [];
   say = (line: string): void => void this.said.push(line);
   claims = () => [];
+  /** Hosts that the inventory calls lost. */
+  readonly lost = new Set<string>();
+  isLost = (host: string): boolean => this.lost.has(host);
   review = () => ({ ask: this.asking(false) });
   fresh = () => ({ ask: this.asking(true) });
   apply: World["apply"] = (resource, _reach, actions) =>
