@@ -20,8 +20,13 @@ export interface SessionConfig {
   readonly stop: AbortSignal;
 }
 
+/** What a process that ends by itself has to close first. */
+export interface Session extends World {
+  close(): Promise<void>;
+}
+
 /** The running process: one connection a host, one fact loader, one action log for all resources of a run. */
-export function openSession(config: SessionConfig): World {
+export function openSession(config: SessionConfig): Session {
   const pool = new SshPool({ secrets: config.secret });
   const facts = new FactLoader(pool);
   const log = new ActionLog(process.env.REPMGR_PULUMI_ACTION_LOG ?? join("logs", "actions.jsonl"));
@@ -59,6 +64,7 @@ export function openSession(config: SessionConfig): World {
     },
     claims: () => loadNodes(config.inventory),
     isLost: (host) => today.get(host)?.lost === true,
+    close: () => pool.close(),
   };
 }
 

@@ -1,10 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { nodeConninfo } from "../config/deriveRepmgr";
 import type { ClusterSpec, NodeSpec } from "../config/types";
-import { clusterPaths } from "../families";
 import { HEALTHY_CLUSTER } from "../providers/pgCluster";
 import { addHooks } from "./hooks";
-import { reachOf } from "./hosts";
+import { sharedInputs } from "./inputs";
 import type { StackInventory } from "./inventory";
 import { PgCluster, type PgPackages, type RepmgrNode } from "./kinds";
 import { type ClusterContext, firewallRule, instance, node, postgresqlService, repmgrdService } from "./node";
@@ -90,25 +88,4 @@ export class Cluster extends pulumi.ComponentResource {
       { parent: this, dependsOn: [...nodes.map(({ resource }) => resource), ...daemons] },
     );
   }
-}
-
-function sharedInputs(spec: ClusterSpec, inventory: StackInventory): ClusterContext["shared"] {
-  return {
-    reach: reachOf(
-      inventory,
-      spec.nodes.map(({ host }) => host),
-    ),
-    cluster: spec.name,
-    family: spec.family,
-    version: spec.version,
-    port: spec.port,
-    dataDirectory: spec.dataDirectory,
-    layout: spec.layout,
-    failover: spec.failover,
-    members: spec.nodes.map((node) => {
-      const { name, id, host, address, initialRole } = node;
-      const conninfo = nodeConninfo(spec, node, clusterPaths({ ...spec, cluster: spec.name }).passFile);
-      return { node: name, id, host, address, conninfo, witness: initialRole === "witness" };
-    }),
-  };
 }

@@ -6,7 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type * as command from "@pulumi/command";
 import type { HookSpec } from "../config/types";
 import type { HostConnection } from "../ssh/types";
-import { hostOf } from "./hosts";
+import { hostOf } from "./inputs";
 import type { ClusterContext } from "./node";
 
 /** The one in package.json; a plugin of another version is not used. */

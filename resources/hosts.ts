@@ -1,21 +1,10 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { ClusterSpec, HostSpec } from "../config/types";
+import type { ClusterSpec } from "../config/types";
 import { familyLayout } from "../families";
 import { AS_THE_OTHERS } from "../providers/pgPackages";
-import type { HostConnection } from "../ssh/types";
+import { hostOf, reachOf } from "./inputs";
 import type { StackInventory } from "./inventory";
 import { PgPackages, Preflight } from "./kinds";
-
-/** How to reach the named hosts; travels with every resource and is never compared. */
-export function reachOf(inventory: StackInventory, hosts: readonly string[]): Record<string, HostConnection> {
-  return Object.fromEntries(hosts.map((name) => [name, hostOf(inventory, name).connection]));
-}
-
-export function hostOf(inventory: StackInventory, name: string): HostSpec {
-  const host = inventory.hosts.get(name);
-  if (host === undefined) throw new Error(`the inventory was accepted with the unknown host ${name}`);
-  return host;
-}
 
 /** Looks at all hosts of a cluster; everything else of it waits for the answer. */
 export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Preflight {

@@ -1,22 +1,17 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { repmgrConf } from "../config/deriveRepmgr";
 import type { ClusterSpec, NodeSpec } from "../config/types";
-import { clusterPaths, familyLayout } from "../families";
-import type { ClusterInputs } from "../providers/cluster";
-import { HEALTHY_INSTANCE } from "../providers/pgInstance";
-import { HEALTHY_NODE } from "../providers/repmgrNode";
-import { reachOf } from "./hosts";
-import { hbaLine } from "./hba";
+import { clusterPaths } from "../families";
+import { instanceInputs, nodeInputs, reachOf, repmgrdInputs, type SharedInputs, unitSpec } from "./inputs";
 import type { StackInventory } from "./inventory";
 import { FirewallRule, PgInstance, RepmgrNode, SystemdUnit } from "./kinds";
-import { postgresqlUnit, repmgrdUnit, startGuard } from "./units";
+import { postgresqlUnit, startGuard } from "./units";
 
 /** What every resource of a cluster is made from. */
 export interface ClusterContext {
   readonly spec: ClusterSpec;
   readonly inventory: StackInventory;
   readonly parent: pulumi.Resource;
-  readonly shared: Omit<ClusterInputs, "kind" | "pending">;
+  readonly shared: SharedInputs;
 }
 
 type After = pulumi.Resource[];
@@ -75,81 +70,24 @@ export function postgresqlService(
 /** The daemon that watches and fails over; it runs once its node is registered. */
 export function repmgrdService(
   { spec, inventory, parent }: ClusterContext,
-  node: NodeSpec,
+  of: NodeSpec,
   dependsOn: After,
 ): SystemdUnit {
-  const { repmgrdUnit: unit, repmgrdPidFile: pidFile } = clusterPaths(unitSpec(spec));
-  const text = spec.layout === undefined ? { content: repmgrdUnit(unitSpec(spec)), pidFile } : {};
-  const inputs = {
-    reach: reachOf(inventory, [node.host]),
-    host: node.host,
-    cluster: spec.name,
-    node: node.name,
-    unit,
-    ...text,
-    files: [],
-    state: "enabled" as const,
-    dropIns: [],
-    running: true,
-  };
-  return new SystemdUnit(`${nameOf(spec, node)}-repmgrd`, inputs, { parent, dependsOn });
+  return new SystemdUnit(`${nameOf(spec, of)}-repmgrd`, repmgrdInputs(spec, inventory, of), { parent, dependsOn });
 }
 
-export function instance(
-  { spec, inventory, parent, shared }: ClusterContext,
-  node: NodeSpec,
-  dependsOn: After,
-): PgInstance {
-  const inputs = {
-    ...shared,
-    host: node.host,
-    node: node.name,
-    initial: node.initialRole === "primary",
-    settings: { ...spec.settings, ...node.settings },
-    hba: spec.layout === undefined ? spec.hba.map(hbaLine) : spec.hbaLines,
-    repmgrPassword: inventory.secret(spec.repmgrPasswordSecret),
-    repmgrConf: confOf(spec, node),
-    allowDataLoss: spec.allowDataLoss,
-    wantsChecksums: spec.checksums,
-    ...HEALTHY_INSTANCE,
-  };
-  return new PgInstance(nameOf(spec, node), inputs, { parent, dependsOn });
+export function instance({ spec, inventory, parent }: ClusterContext, of: NodeSpec, dependsOn: After): PgInstance {
+  const repmgrPassword = inventory.secret(spec.repmgrPasswordSecret);
+  const inputs = { ...instanceInputs(spec, inventory, of), repmgrPassword };
+  return new PgInstance(nameOf(spec, of), inputs, { parent, dependsOn });
 }
 
-export function node({ spec, inventory, parent, shared }: ClusterContext, of: NodeSpec, dependsOn: After): RepmgrNode {
-  const { systemctl } = familyLayout(spec.family);
-  const { postgresqlUnit: postgresql, repmgrdUnit: repmgrd } = clusterPaths(unitSpec(spec));
-  const units = { [postgresql]: ["start", "stop", "restart", "reload"], [repmgrd]: ["start", "stop"] };
-  const inputs = {
-    ...shared,
-    host: of.host,
-    node: of.name,
-    nodeId: of.id,
-    upstream: of.upstream,
-    repmgrConf: confOf(spec, of),
-    sudoCommands: Object.entries(spec.layout === undefined ? units : {}).flatMap(([unit, verbs]) => {
-      return verbs.map((verb) => `${systemctl} ${verb} ${unit.replace(/\.service$/, "")}`);
-    }),
-    repmgrPassword: inventory.secret(spec.repmgrPasswordSecret),
-    ...HEALTHY_NODE,
-  };
+export function node({ spec, inventory, parent }: ClusterContext, of: NodeSpec, dependsOn: After): RepmgrNode {
+  const repmgrPassword = inventory.secret(spec.repmgrPasswordSecret);
+  const inputs = { ...nodeInputs(spec, inventory, of), repmgrPassword };
   return new RepmgrNode(nameOf(spec, of), inputs, { parent, dependsOn });
 }
 
 function nameOf(spec: ClusterSpec, node: NodeSpec): string {
   return `${spec.name}-${node.name}`;
-}
-
-function unitSpec(spec: ClusterSpec) {
-  const { name: cluster, version, family, dataDirectory, layout } = spec;
-  return { cluster, version, family, dataDirectory, layout };
-}
-
-function confOf(spec: ClusterSpec, node: NodeSpec): Record<string, string> {
-  const paths = clusterPaths(unitSpec(spec));
-  return repmgrConf(spec, node, {
-    binDirectory: familyLayout(spec.family).binDirectory(spec.version),
-    configFile: paths.repmgrConf,
-    passFile: paths.passFile,
-  });
 }

@@ -1,0 +1,135 @@
+import { z } from "zod";
+import { Stopped } from "../actions/stop";
+import { formatProblems, loadInventory } from "../config/loadInventory";
+import type { ClusterSpec, Inventory, NodeSpec } from "../config/types";
+import type { Ctx } from "../providers/kind";
+import { openSession, type Session } from "../providers/session";
+import { reachOf } from "../resources/inputs";
+import { endChildren, runChild } from "./childProcess";
+import { projectRoot } from "./projectRoot";
+import { ensurePulumi } from "./pulumiCli";
+
+const DEADLINE_MS = 60_000;
+const PROJECT = "repmgr-pulumi:";
+const configuration = z.record(z.string(), z.object({ value: z.string().optional() }));
+
+/** Said by a person on the command line, where that cannot be done: no stack trace, no usage. */
+export class CommandError extends Error {}
+
+export interface StackChoice {
+  /** Instead of the selected one, as for pulumi preview. */
+  readonly stack?: string;
+  /** Instead of Pulumi.<stack>.yaml, as for pulumi preview. */
+  readonly configFile?: string;
+}
+
+/** Hosts and inventory of a stack, for a command that acts beside Pulumi with the same facts, plans and executor. */
+export interface ClusterSession {
+  readonly inventory: Inventory;
+  readonly world: Session;
+  /** @throws CommandError naming the clusters there are */
+  cluster(name: string): ClusterSpec;
+  /** @throws CommandError when the stack does not have it */
+  secret(name: string): string;
+  /** Asks the hosts of a cluster anew at every question. */
+  hostsOf(cluster: ClusterSpec): Ctx;
+}
+
+/** @throws CommandError naming the nodes there are */
+export function nodeNamed({ name: cluster, nodes }: ClusterSpec, node: string): NodeSpec {
+  const found = nodes.find(({ name }) => name === node);
+  if (found !== undefined) return found;
+  throw new CommandError(
+    `cluster ${cluster} has no node ${node}; its nodes are ${nodes.map(({ name }) => name).join(", ")}`,
+  );
+}
+
+/**
+ * Opens the user's own stack: inventory and secrets are those that `pulumi up` would use; its state is neither read nor
+ * locked. Closed whatever `work` does; Ctrl-C stops between two actions, and what a bracket owes is still done.
+ * @throws Error with what pulumi or the inventory's check said
+ */
+export async function withClusterSession<T>(
+  choice: StackChoice,
+  work: (session: ClusterSession) => Promise<T>,
+): Promise<T> {
+  const settings = await stackSettings(choice);
+  const secret = (name: string): string | undefined => settings.get(name);
+  const path = settings.get("inventory");
+  if (path === undefined)
+    throw new CommandError('the stack names no inventory: type "pulumi config set inventory FILE"');
+  const { inventory, problems } = loadInventory(path, { has: (name) => settings.has(name) });
+  if (inventory === undefined) {
+    throw new CommandError(
+      `the inventory has problems; nothing was looked at or changed:\n${formatProblems(problems)}`,
+    );
+  }
+  const world = openSession({ inventory: path, secret, stop: interruption() });
+  try {
+    return await work(sessionOf(inventory, world, secret));
+  } finally {
+    await world.close();
+  }
+}
+
+function sessionOf(inventory: Inventory, world: Session, secret: (name: string) => string | undefined): ClusterSession {
+  return {
+    inventory,
+    world,
+    cluster(name) {
+      const found = inventory.clusters.find((cluster) => cluster.name === name);
+      if (found !== undefined) return found;
+      const known = inventory.clusters.map((cluster) => cluster.name).join(", ");
+      throw new CommandError(`the inventory has no cluster ${name}; its clusters are ${known}`);
+    },
+    secret(name) {
+      const value = secret(name);
+      if (value === undefined) throw new CommandError(`no secret ${name}: type "pulumi config set --secret ${name}"`);
+      return value;
+    },
+    hostsOf: ({ nodes }) => world.fresh(reachOf(inventory, [...new Set(nodes.map(({ host }) => host))])),
+  };
+}
+
+/** Of this project, by name without its prefix; secrets in plain text. */
+async function stackSettings({ stack, configFile }: StackChoice): Promise<ReadonlyMap<string, string>> {
+  const cli = await ensurePulumi((line) => console.error(line));
+  const chosen = [
+    ...(stack === undefined ? [] : ["--stack", stack]),
+    ...(configFile === undefined ? [] : ["--config-file", configFile]),
+  ];
+  const { stdout, output, code } = await runChild({
+    what: "pulumi config",
+    command: cli.bin,
+    args: ["config", "--json", "--show-secrets", "--non-interactive", ...chosen],
+    cwd: projectRoot(),
+    env: { ...process.env, ...cli.env },
+    deadlineMs: DEADLINE_MS,
+  });
+  // What it printed before it failed may hold a secret.
+  if (code !== 0)
+    throw new CommandError(
+      output
+        .replace(stdout, "")
+        .trim()
+        .replace(/^error: /, ""),
+    );
+  const all = Object.entries(configuration.parse(JSON.parse(stdout)));
+  return new Map(
+    all.flatMap(([name, { value }]) =>
+      name.startsWith(PROJECT) && value !== undefined ? [[name.slice(PROJECT.length), value] as const] : [],
+    ),
+  );
+}
+
+/** Ctrl-C and its like, once: the second one ends the process at once. */
+function interruption(): AbortSignal {
+  const stopping = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      endChildren(signal);
+      stopping.abort(new Stopped(`it was told to end (${signal})`));
+    });
+  }
+  return stopping.signal;
+}
