@@ -53,6 +53,8 @@ export interface RunningFacts {
   readonly lsn: string;
   /** Position in the WAL in bytes, to compare nodes. */
   readonly walBytes: number;
+  /** Where the oldest WAL that it still has begins, in the same bytes; absent is as good as unknown. */
+  readonly oldestWalBytes?: number | null;
   /** When the configuration files were last loaded; seconds since 1970. */
   readonly configurationLoadedAt: number;
   /** Those set in a file, those that wait for a restart, and all that only a restart can change. */
@@ -106,6 +108,9 @@ export const RUNNING_SQL = `select json_build_object(
     else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
   'lsn', l.lsn::text,
   'walBytes', pg_wal_lsn_diff(l.lsn, '0/0'),
+  'oldestWalBytes', (select min(('x' || substr(name, 9, 8))::bit(32)::bigint * 4294967296
+      + ('x' || substr(name, 17))::bit(32)::bigint * pg_size_bytes(current_setting('wal_segment_size')))
+    from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'),
   'configurationLoadedAt', extract(epoch from pg_conf_load_time())::float8,
   'settings', (select json_object_agg(name, json_build_object('setting', current_setting(name), 'context', context,
       'sourceFile', sourcefile, 'pendingRestart', pending_restart))

@@ -55,8 +55,45 @@ export function slotProblem(want: RepmgrNodeInputs, view: ClusterView): string |
   return slot.walStatus === "lost" ? `without the WAL it was to keep on ${upstream.member.node}` : undefined;
 }
 
+/**
+ * Why a running standby can never follow its upstream again with the data it has; undefined when it may. One that has an
+ * archive to read from may, and of one that replays with a delay it is not known how far it has received.
+ */
+export function fellBehind(want: RepmgrNodeInputs, view: ClusterView): string | undefined {
+  const { member, facts } = memberOf(view, want.node);
+  const upstream = expectedUpstream(want, view);
+  const { running } = facts;
+  if (member.witness || running?.inRecovery !== true || upstream?.facts.running === undefined) return undefined;
+  if (followingProblem(want, view, running) === undefined || running.walReceiver?.status === "streaming")
+    return undefined;
+  const set = (name: string): string => running.settings[name]?.setting ?? "";
+  if (set("restore_command") !== "" || !/^0?$/.test(set("recovery_min_apply_delay"))) return undefined;
+  const oldest = upstream.facts.running.oldestWalBytes ?? 0;
+  if (running.walBytes >= oldest) return undefined;
+  const missing = Math.ceil((oldest - running.walBytes) / 1024 ** 2);
+  return `${upstream.member.node} no longer has the WAL it needs, ${missing} MiB from ${running.lsn} on`;
+}
+
 function streamsFromAnother({ walReceiver }: RunningFacts, address: string): boolean {
   return walReceiver?.status === "streaming" && walReceiver.senderHost !== address;
+}
+
+/**
+ * Proof that an instance that hangs was primary before the one that is now: it must not take a write again when it comes
+ * to itself. One that says anything at all is somebody's, and a person's to stop.
+ */
+export function isSuperseded(view: ClusterView, node: string): boolean {
+  const { facts } = memberOf(view, node);
+  const [primary, another] = livePrimaries(view);
+  const { control } = facts;
+  if (primary === undefined || another !== undefined || facts.isStandby || control === undefined) return false;
+  const isSameDatabase = primary.facts.control?.systemIdentifier === control.systemIdentifier;
+  return (
+    facts.alive &&
+    facts.refusal.includes("timeout expired") &&
+    isSameDatabase &&
+    primary.facts.running.timeline > control.timeline
+  );
 }
 
 /** The slot the node has at its upstream; others may have built a cluster without slots. */

@@ -1,7 +1,7 @@
 import type { Action } from "../actions/action";
 import { logIn } from "../facts/login";
 import { isCleanlyDown, rejoinMark, rewindDryRun, type RewindFacts, type RewindQuestion } from "../facts/rewind";
-import { clusterPaths, familyLayout } from "../families";
+import { clusterPaths, familyLayout, shortUnit } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
 import type { ClusterInputs, LiveMember, MemberFacts } from "./cluster";
 import { repmgr, sqlAction } from "./commands";
@@ -35,7 +35,67 @@ export function planReturn(want: RepmgrNodeInputs, back: Return, self: MemberFac
   refuseOutside(want);
   const reason = cannotRewind(back);
   if (reason === undefined) return planRejoin(want, self, primary);
-  return planReclone(want, back.facts, { reason, self, primary });
+  return planReclone(want, back.facts, { reason, self, primary, cannot: "be rewound" });
+}
+
+/**
+ * A standby that its upstream has left behind: a new copy takes the place of its data, which are kept as those of a
+ * former primary are. The mark says so from before the data move, so that a run that was cut is finished by the next.
+ * @throws Refused when there is no room for a clone beside the old data
+ */
+export function planCopyAnew(
+  want: RepmgrNodeInputs,
+  { facts }: Return,
+  reason: string,
+  self: MemberFacts,
+  primary: LiveMember,
+): Action[] {
+  const mark = sh(rejoinMark(want.dataDirectory));
+  const [letIn, ...rest] = planReclone(want, facts, { reason, self, primary, cannot: "follow" });
+  const why = `${reason}: a new copy has to take the place of its data`;
+  const script = `mark=${mark}\nprintf 'cannot: %s\\n' ${sh(reason)} >"$mark"\nsync "$mark"`;
+  return [...(letIn === undefined ? [] : [letIn]), { do: "run", host: want.host, why, script }, ...rest];
+}
+
+/**
+ * A former primary that is up and answers nobody: where it is proved to be superseded it is killed and comes back.
+ * @throws Refused where a person has to decide
+ */
+export function planSupersede(
+  want: RepmgrNodeInputs,
+  back: Return,
+  { self, primary, isSuperseded }: { self: MemberFacts; primary: LiveMember; isSuperseded: boolean },
+): Action[] {
+  if (!isSuperseded) throw comesUpBeside(want, self, primary);
+  const down = { ...self, facts: { ...self.facts, alive: false } };
+  return [planKill(want, self, primary), ...planReturn(want, back, down, primary)];
+}
+
+function comesUpBeside(want: RepmgrNodeInputs, { facts }: MemberFacts, primary: LiveMember): Refused {
+  const { cluster, host, node } = want;
+  const { member, facts: theirs } = primary;
+  return new Refused(
+    `cluster ${cluster}: ${node} on ${host} is up as a primary (it refuses connections: ${facts.refusal}), and ${member.node} on ${member.host} ` +
+      `is primary on timeline ${theirs.running.timeline}. Stop the one to give up with "sudo systemctl stop ${shortUnit(clusterPaths(want).postgresqlUnit)}", then run "pulumi up": it is rejoined.`,
+  );
+}
+
+/** What hangs may come to itself at any moment and take a write; a clean stop would first wake it up (systemd.kill, SIGCONT). */
+function planKill(want: RepmgrNodeInputs, { facts }: MemberFacts, { member, facts: theirs }: LiveMember): Action {
+  const unit = clusterPaths(want).postgresqlUnit;
+  return {
+    do: "run",
+    host: want.host,
+    effect: "stop",
+    why: `${want.node} is up and answers nobody (${facts.refusal}), and ${member.node} is primary on the later timeline ${theirs.running.timeline}: kill it before it can take a write again`,
+    script: `pid=$(head -n 1 ${sh(`${want.dataDirectory}/postmaster.pid`)} 2>/dev/null || true)
+systemctl kill -s KILL ${unit} || true
+tries=0
+while [ -n "$pid" ] && [ -e "/proc/$pid" ]; do
+  tries=$((tries + 1)); [ $tries -lt 300 ] || { echo "process $pid still runs; it was not started by ${unit}" >&2; exit 1; }
+  sleep 0.1
+done`,
+  };
 }
 
 /** Without the option repmgr starts PostgreSQL itself, and systemd knows nothing of it (repmgr#668). */
@@ -140,18 +200,20 @@ interface Reclone {
   readonly reason: string;
   readonly self: MemberFacts;
   readonly primary: LiveMember;
+  readonly cannot: "be rewound" | "follow";
 }
 
 /** Nothing of the old data is removed: it may hold rows that nobody else has. */
 function planReclone(
   want: RepmgrNodeInputs,
   facts: RewindFacts | undefined,
-  { reason, self, primary }: Reclone,
+  { reason, self, primary, cannot }: Reclone,
 ): Action[] {
   if (facts === undefined) throw new Error(`${want.host}: the size of ${want.dataDirectory} was not asked for`);
   const { member } = primary;
-  const aside = `${want.dataDirectory}.diverged-${self.facts.control?.timeline ?? "unknown"}-${facts.stamp}`;
-  refuseFull(want, facts, reason);
+  const word = cannot === "follow" ? "behind" : "diverged";
+  const aside = `${want.dataDirectory}.${word}-${self.facts.control?.timeline ?? "unknown"}-${facts.stamp}`;
+  refuseFull(want, facts, `cannot ${cannot} (${reason})`);
   const cloned = { ...self, facts: { ...self.facts, alive: false, isStandby: true } };
   return [
     planLetIn(want, member),
@@ -159,7 +221,7 @@ function planReclone(
       do: "run",
       host: want.host,
       effect: "rejoin",
-      why: `${want.node} cannot be rewound to follow ${member.node} (${reason}): keep its data, ${mib(facts.sizeKib)}, in ${aside}`,
+      why: `${want.node} cannot ${cannot === "follow" ? "" : "be rewound to "}follow ${member.node} (${reason}): keep its data, ${mib(facts.sizeKib)}, in ${aside}`,
       script: asideScript(want, aside),
       deadlineMs: REJOIN_DEADLINE_MS,
     },
@@ -177,11 +239,11 @@ function planReclone(
 function refuseFull(
   { host, cluster, node, dataDirectory }: RepmgrNodeInputs,
   facts: RewindFacts,
-  reason: string,
+  cannot: string,
 ): void {
   if (facts.freeKib > facts.sizeKib) return;
   throw new Refused(
-    `${host}: ${cluster}/${node} cannot be rewound (${reason}), and there is no room for a clone beside its old data: ${dataDirectory} holds ` +
+    `${host}: ${cluster}/${node} ${cannot}, and there is no room for a clone beside its old data: ${dataDirectory} holds ` +
       `${mib(facts.sizeKib)}, ${mib(facts.freeKib)} are free. Make room, or move the old data to another file system ("sudo mv ${dataDirectory} ..."), then run "pulumi up".`,
   );
 }

@@ -5,7 +5,7 @@ import { clusterPaths } from "../families";
 import { type ClusterInputs, type ClusterView, memberOf, observeCluster, livePrimaries } from "./cluster";
 import { type NodeReport, roleOf } from "./clusterReport";
 import type { Ctx, Kind } from "./kind";
-import { nodeState, registrationState, repmgrRoleProblem, slotProblem } from "./nodeState";
+import { fellBehind, isSuperseded, nodeState, registrationState, repmgrRoleProblem, slotProblem } from "./nodeState";
 import { planNodeDelete } from "./repmgrNodeDelete";
 import { rewindQuestion } from "./rejoin";
 import { CONF_FILE, planNode, SUDOERS_FILE } from "./repmgrNodePlan";
@@ -135,8 +135,8 @@ async function askRewind(
   const { facts, member } = memberOf(view, inputs.node);
   const [primary] = livePrimaries(view);
   if (primary === undefined || member.witness || facts.data !== "present") return undefined;
-  const comesBack = !facts.alive && !facts.isStandby;
-  if (!comesBack && mark === undefined) return undefined;
+  const comesBack = !facts.isStandby && (!facts.alive || isSuperseded(view, inputs.node));
+  if (!comesBack && mark === undefined && fellBehind(inputs, view) === undefined) return undefined;
   return ctx.ask(inputs.host, rewindProbe(rewindQuestion(inputs, primary.member.address)));
 }
 

@@ -4,7 +4,7 @@ import { editConf } from "../facts/editConf";
 import { parsePostgresConf } from "../facts/postgresConf";
 import { renderRepmgrConf } from "../facts/repmgrConf";
 import { rejoinMark } from "../facts/rewind";
-import { clusterPaths, shortUnit } from "../families";
+import { clusterPaths } from "../families";
 import { repmgrConfValue, sh, sqlLiteral } from "../ssh/quote";
 import { render } from "../templates/render";
 import { equal } from "./canonical";
@@ -12,14 +12,16 @@ import { instanceOf, isLive, type LiveMember, memberOf, type MemberFacts, thePri
 import { Refused } from "./kind";
 import {
   expectedUpstream,
+  fellBehind,
   followingProblem,
+  isSuperseded,
   registeredType,
   registrationProblem,
   repmgrRoleProblem,
   slotOf,
   slotProblem,
 } from "./nodeState";
-import { isRegistered, planReturn, type Return } from "./rejoin";
+import { isRegistered, planCopyAnew, planReturn, planSupersede, type Return } from "./rejoin";
 import { asPostgres, planBootstrap, repmgr, sqlAction } from "./commands";
 import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
 import { planRevival, planStart } from "./revive";
@@ -50,7 +52,8 @@ function planRun(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: MemberFact
   const isSpent = back.mark !== undefined && (!self.facts.alive || !back.mark.startsWith("begun"));
   if (isSpent && primary !== undefined) return planReturn(want, back, self, primary);
   if (self.facts.alive) {
-    if (!self.facts.isStandby && primary !== undefined) throw comesUpBeside(want, self, primary);
+    if (!self.facts.isStandby && primary !== undefined)
+      return planSupersede(want, back, { self, primary, isSuperseded: isSuperseded(have.view, want.node) });
     return planStart(want, self, "it is up");
   }
   if (primary === undefined) return planRevival(want, have.view);
@@ -60,15 +63,6 @@ function planRun(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: MemberFact
 
 function returnOf({ rejoinMark: mark, rewind }: RepmgrNodeFacts): Return {
   return { ...(mark === undefined ? {} : { mark: mark.content }), ...(rewind === undefined ? {} : { facts: rewind }) };
-}
-
-function comesUpBeside(want: RepmgrNodeInputs, { facts }: MemberFacts, primary: LiveMember): Refused {
-  const { cluster, host, node } = want;
-  const { member, facts: theirs } = primary;
-  return new Refused(
-    `cluster ${cluster}: ${node} on ${host} is up as a primary (it refuses connections: ${facts.refusal}), and ${member.node} on ${member.host} ` +
-      `is primary on timeline ${theirs.running.timeline}. Stop the one to give up with "sudo systemctl stop ${shortUnit(clusterPaths(want).postgresqlUnit)}", then run "pulumi up": it is rejoined.`,
-  );
 }
 
 function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMember): Action[] {
@@ -87,6 +81,8 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
   }
   const following = isPrimary ? [] : [...planSlot(want, have), ...planFollow(want, have, self, primary)];
   const back = returnOf(have);
+  const behind = fellBehind(want, have.view);
+  if (behind !== undefined) return planCopyAnew(want, back, behind, self, primary);
   if (following.length > 0)
     return back.mark?.startsWith("failed") === true ? planReturn(want, back, self, primary) : following;
   return [...planUnmark(want, back), ...planRegister(want, have, primary)];
