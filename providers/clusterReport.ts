@@ -1,5 +1,5 @@
 import type { PrimaryEvent, WalReceiver } from "../facts/running";
-import { type ClusterView, isLive, livePrimaries, type MemberFacts } from "./cluster";
+import { type ClusterInputs, type ClusterView, isLive, livePrimaries, type MemberFacts } from "./cluster";
 import type { PgClusterInputs, PgClusterOutputs } from "./pgCluster";
 
 export interface NodeReport {
@@ -34,7 +34,8 @@ export function describeCluster(inputs: PgClusterInputs, view: ClusterView): PgC
   };
 }
 
-function describeNode(inputs: PgClusterInputs, view: ClusterView, m: MemberFacts): NodeReport {
+/** One node as it is now; `view` holds those that answered. */
+export function describeNode(inputs: ClusterInputs, view: ClusterView, m: MemberFacts): NodeReport {
   const { member, facts } = m;
   return {
     node: member.node,
@@ -46,7 +47,7 @@ function describeNode(inputs: PgClusterInputs, view: ClusterView, m: MemberFacts
   };
 }
 
-function followedBy({ port }: PgClusterInputs, view: ClusterView, receiver: WalReceiver | null): string {
+function followedBy({ port }: ClusterInputs, view: ClusterView, receiver: WalReceiver | null): string {
   if (receiver === null || receiver.status !== "streaming" || receiver.senderHost === null) return "none";
   const { senderHost, senderPort } = receiver;
   const known = view.find(({ member }) => member.address === senderHost && senderPort === port);
@@ -54,7 +55,7 @@ function followedBy({ port }: PgClusterInputs, view: ClusterView, receiver: WalR
 }
 
 /** As the primary tells it; while there is none, as the first node does that answers. A witness keeps events of its own. */
-function historyOf(view: ClusterView): HistoryEntry[] {
+export function historyOf(view: ClusterView): HistoryEntry[] {
   const teller = livePrimaries(view)[0] ?? view.filter(isLive).find(({ member }) => !member.witness);
   const nameOf = (id: number): string => view.find(({ member }) => member.id === id)?.member.node ?? `node ${id}`;
   return (teller?.facts.repmgr?.events ?? []).map(({ nodeId, ...entry }) => ({ ...entry, node: nameOf(nodeId) }));

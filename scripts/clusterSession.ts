@@ -1,8 +1,9 @@
+import { resolve } from "node:path";
 import { z } from "zod";
 import { Stopped } from "../actions/stop";
 import { formatProblems, loadInventory } from "../config/loadInventory";
 import type { ClusterSpec, Inventory, NodeSpec } from "../config/types";
-import type { Ctx } from "../providers/kind";
+import { type Ctx, Refused } from "../providers/kind";
 import { openSession, type Session } from "../providers/session";
 import { reachOf } from "../resources/inputs";
 import { endChildren, runChild } from "./childProcess";
@@ -27,12 +28,40 @@ export interface StackChoice {
 export interface ClusterSession {
   readonly inventory: Inventory;
   readonly world: Session;
+  /** Aborted at Ctrl-C; then nothing new is begun. */
+  readonly stop: AbortSignal;
   /** @throws CommandError naming the clusters there are */
-  cluster(name: string): ClusterSpec;
+  readonly cluster: (name: string) => ClusterSpec;
   /** @throws CommandError when the stack does not have it */
-  secret(name: string): string;
+  readonly secret: (name: string) => string;
   /** Asks the hosts of a cluster anew at every question. */
-  hostsOf(cluster: ClusterSpec): Ctx;
+  readonly hostsOf: (cluster: ClusterSpec) => Ctx;
+}
+
+export const STACK_OPTIONS = { stack: { type: "string" }, "config-file": { type: "string" } } as const;
+
+/** @param values what parseArgs found of STACK_OPTIONS; files are meant from where npm was typed */
+export function stackChoice(values: { readonly stack?: string; readonly "config-file"?: string }): StackChoice {
+  const file = values["config-file"];
+  return { stack: values.stack, configFile: file && resolve(process.env.INIT_CWD ?? "", file) };
+}
+
+/** Runs a command of the command line: its exit status, or 2 and the reasons when it is refused, or 1 and the error. */
+export function runCommand(name: string, usage: string, main: (args: readonly string[]) => Promise<number>): void {
+  const args = process.argv.slice(2);
+  if (args.includes("--help")) {
+    console.log(usage);
+    return;
+  }
+  main(args).then(
+    (code) => (process.exitCode = code),
+    (error: unknown) => {
+      const said = error instanceof Error ? error.message : String(error);
+      const isUsage = error instanceof TypeError && "code" in error;
+      console.error(`${name}: ${said}${isUsage ? `\n${usage}` : ""}`);
+      process.exitCode = error instanceof Refused ? 2 : 1;
+    },
+  );
 }
 
 /** @throws CommandError naming the nodes there are */
@@ -64,18 +93,25 @@ export async function withClusterSession<T>(
       `the inventory has problems; nothing was looked at or changed:\n${formatProblems(problems)}`,
     );
   }
-  const world = openSession({ inventory: path, secret, stop: interruption() });
+  const stop = interruption();
+  const world = openSession({ inventory: path, secret, stop });
   try {
-    return await work(sessionOf(inventory, world, secret));
+    return await work(sessionOf(inventory, world, secret, stop));
   } finally {
     await world.close();
   }
 }
 
-function sessionOf(inventory: Inventory, world: Session, secret: (name: string) => string | undefined): ClusterSession {
+function sessionOf(
+  inventory: Inventory,
+  world: Session,
+  secret: (name: string) => string | undefined,
+  stop: AbortSignal,
+): ClusterSession {
   return {
     inventory,
     world,
+    stop,
     cluster(name) {
       const found = inventory.clusters.find((cluster) => cluster.name === name);
       if (found !== undefined) return found;

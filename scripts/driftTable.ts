@@ -1,6 +1,7 @@
 import type { Json } from "../providers/canonical";
 import type { Cause, Difference } from "./driftDifferences";
 import type { ClusterReport, DriftReport, ResourceReport } from "./driftReport";
+import { columns, printable } from "./textTable";
 
 const COLUMNS = ["property", "found", "wanted", "why"] as const;
 /** A terminal line; what is longer is in the JSON and on the page. */
@@ -87,21 +88,6 @@ function resourceLines({ kind, id, operation, differences, pending }: ResourceRe
   ];
 }
 
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => printable(row[column] ?? "").length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => printable(cell).padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
-
 function short(text: string): string {
   return text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 1)}…`;
-}
-
-/** A value could hold what a terminal obeys. */
-function printable(text: string): string {
-  return text.replace(/\p{C}/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }
