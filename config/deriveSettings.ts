@@ -26,6 +26,7 @@ export function deriveSettings(cluster: string, raw: RawCluster): Record<string,
   if (raw.layout !== undefined) return Object.fromEntries(own);
   const settings: Record<string, string> = {
     ...overridable(Object.keys(raw.nodes).length),
+    ...crashSettings(raw),
     ...Object.fromEntries(own),
     ...required(cluster, raw.port),
   };
@@ -49,6 +50,14 @@ function overridable(nodes: number): Record<string, string> {
     log_rotation_size: "0",
     log_line_prefix: "%m [%p] %q%u@%d ",
   };
+}
+
+/**
+ * A primary that starts anew after a crash of one of its processes asks nobody: its recovery may outlast the promotion of
+ * another node, and then there are two. Ended, it meets the start guard.
+ */
+function crashSettings({ failover }: RawCluster): Record<string, string> {
+  return failover === "automatic" ? { restart_after_crash: "off" } : {};
 }
 
 function required(cluster: string, port: number): Record<string, string> {

@@ -31,6 +31,7 @@ describe("settings", () => {
       max_wal_senders: "10",
       password_encryption: "scram-sha-256",
       port: "5432",
+      restart_after_crash: "off",
       shared_preload_libraries: "repmgr",
       unix_socket_directories: "/run/postgresql",
       wal_level: "replica",
