@@ -1,6 +1,8 @@
 import type { Checked } from "./check";
+import { checkFailover } from "./checkFailover";
 import { isAddress } from "./network";
 import { unknownName } from "./nearest";
+import { locationOf } from "./nodeDefaults";
 import type { RawCluster, RawNode } from "./schema";
 
 export function checkNodes(checked: Checked, name: string, cluster: RawCluster): void {
@@ -21,11 +23,12 @@ export function checkNodes(checked: Checked, name: string, cluster: RawCluster):
       );
     }
     if (upstream !== undefined) checkUpstream(checked, at, cluster, node);
+    checkDelay(checked, here, cluster, node);
     if (node === "control") checked.report(here, "'control' means the machine that runs pulumi; choose another name");
   }
   if (!checked.isWhole([...at, "nodes"])) return;
-  checkRoles(checked, at, nodes);
-  checkQuorum(checked, at, cluster);
+  checkRoles(checked, at, cluster);
+  checkFailover(checked, at, cluster);
 }
 
 function checkIds(checked: Checked, at: string[], nodes: [string, RawNode][]): void {
@@ -56,8 +59,24 @@ function checkUpstream(checked: Checked, at: string[], cluster: RawCluster, node
   }
 }
 
-function checkRoles(checked: Checked, at: string[], nodes: [string, RawNode][]): void {
+function checkDelay(checked: Checked, here: string[], cluster: RawCluster, node: string): void {
+  const { delay, role, priority } = cluster.nodes[node] ?? {};
+  if (delay === undefined) return;
+  const path = [...here, "delay"];
+  if (role !== "standby") checked.report(path, "only a standby can stay behind");
+  if (cluster.layout !== undefined) {
+    checked.report(path, "in a cluster with a layout set recovery_min_apply_delay under 'settings' of the node");
+  }
+  if (priority === 0 || !checked.names(...here).includes("priority")) return;
+  checked.report(
+    [...here, "priority"],
+    "a standby with a delay is never promoted; leave 'priority' out or set it to 0",
+  );
+}
+
+function checkRoles(checked: Checked, at: string[], cluster: RawCluster): void {
   const here = [...at, "nodes"];
+  const nodes = Object.entries(cluster.nodes);
   const primaries = nodes.filter(([, node]) => node.role === "primary");
   if (primaries.length === 0) {
     checked.report(here, "no node has 'role: primary'; one must, it starts the cluster's life");
@@ -72,29 +91,8 @@ function checkRoles(checked: Checked, at: string[], nodes: [string, RawNode][]):
   }
   const [witness] = witnesses;
   const [primary] = primaries;
-  if (witness && primary && witness[1].location !== primary[1].location) {
-    const message = `a witness stands in the location of the primary, '${primary[1].location}'`;
-    checked.report([...here, witness[0], "location"], message);
-  }
-}
-
-/**
- * repmgr lets the standbys that shared the lost upstream vote. One alone is its own majority, so a cut cable is enough
- * for it to promote itself beside the living primary.
- */
-function checkQuorum(checked: Checked, at: string[], cluster: RawCluster): void {
-  if (cluster.failover !== "automatic" || !checked.isWhole([...at, "failover"])) return;
-  const nodes = Object.entries(cluster.nodes);
-  if (nodes.some(([, node]) => node.role === "witness")) return;
-  const voters = nodes.filter(([, { role, upstream }]) => {
-    return role === "standby" && (upstream === undefined || cluster.nodes[upstream]?.role === "primary");
-  });
-  if (voters.length !== 1) return;
-  checked.report(
-    [...at, "failover"],
-    `automatic failover would split the brain: '${voters[0]?.[0]}' is the only standby that follows the primary ` +
-      "directly and there is no witness, so when it merely loses sight of the primary it wins the election alone and " +
-      "two nodes take writes. Three ways out: add a node with 'role: witness' on another host, add a third data node " +
-      "that follows the primary, or set 'failover: manual'",
-  );
+  if (!witness || !primary) return;
+  const site = locationOf(cluster, primary[1]);
+  if (locationOf(cluster, witness[1]) === site) return;
+  checked.report([...here, witness[0], "location"], `a witness stands in the location of the primary, '${site}'`);
 }

@@ -3,7 +3,8 @@ import { DEFAULTS, defaultDataDirectory } from "./defaults";
 import { deriveHba } from "./deriveHba";
 import { deriveRepmgrOptions } from "./deriveRepmgr";
 import { canonicalValues, deriveSettings } from "./deriveSettings";
-import type { RawCluster, RawInventory } from "./schema";
+import { locationOf, priorityOf } from "./nodeDefaults";
+import type { RawCluster, RawInventory, RawNode } from "./schema";
 import type { RawLayout } from "./schemaLayout";
 import type { ClusterLayout, ClusterSpec, NodeSpec } from "./types";
 
@@ -53,13 +54,22 @@ function deriveNodes(raw: RawCluster, inventory: RawInventory): NodeSpec[] {
     host: node.host,
     address: node.address ?? inventory.hosts[node.host]?.address ?? "",
     initialRole: node.role,
-    priority: node.priority,
-    location: node.location,
+    priority: priorityOf(node),
+    location: locationOf(raw, node),
     upstream: node.upstream,
-    settings: canonicalValues(node.settings),
+    ...delayed(raw, node),
     repmgrOptions: Object.fromEntries(Object.entries(node.repmgr).map(([option, value]) => [option, String(value)])),
   }));
   return nodes.sort((a, b) => a.id - b.id);
+}
+
+/** How a node's settings differ from the others', and its delay, which is one of them. */
+function delayed(raw: RawCluster, node: RawNode): Pick<NodeSpec, "settings" | "delay"> {
+  const own = canonicalValues(node.settings);
+  if (raw.layout === undefined && node.delay === undefined) return { settings: own };
+  const { recovery_min_apply_delay: delay = node.delay } = own;
+  if (delay === undefined || /^0+\D*$/.test(delay)) return { settings: own };
+  return { settings: { ...own, recovery_min_apply_delay: delay }, delay };
 }
 
 function deriveLayout(raw: RawLayout): ClusterLayout {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CLUSTER_OR_NODE_NAME, DEFAULTS, SECRET_NAME, SETTING_NAME, SQL_NAME, SUPPORTED_VERSIONS } from "./defaults";
 import { hbaProblems } from "./checkHba";
+import { delayProblem } from "./delay";
 import { parseNetwork } from "./network";
 import { layoutSchema } from "./schemaLayout";
 import { named, nameOf, settingValue, textOf } from "./schemaParts";
@@ -25,9 +26,17 @@ const nodeSchema = z
       .describe("Wins elections when higher; 0: never promoted."),
     location: nameOf(
       { pattern: /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, rule: "letters, digits, _, . and -, 63 at most" },
-      "Site of the node. A site that cannot see the primary's never promotes.",
-    ).default(DEFAULTS.location),
-    upstream: textOf("Node to follow instead of the primary.").optional(),
+      `Site of the node. A site that cannot see the primary's never promotes. Default: ${DEFAULTS.location}; of a witness, the primary's.`,
+    ).optional(),
+    upstream: textOf("Node to follow instead of the primary, as long as it runs.").optional(),
+    delay: z
+      .string()
+      .superRefine((delay, context) => {
+        const message = delayProblem(delay);
+        if (message !== undefined) context.addIssue({ code: "custom", message });
+      })
+      .describe("A standby that replays everything so much later, such as 1h. It is never promoted: its priority is 0.")
+      .optional(),
     address: textOf("Address for replication and clients. Default: the host's.").optional(),
     settings: named(SETTING_NAME, settingValue)
       .default({})

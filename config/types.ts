@@ -56,7 +56,9 @@ export interface NodeSpec {
   readonly location: string;
   /** Node to follow instead of the primary (cascading). */
   readonly upstream?: string;
-  /** Where this node's postgresql.conf and repmgr.conf differ from the others'; only in a cluster with a layout. */
+  /** recovery_min_apply_delay of a standby that stays behind on purpose, such as "1h"; its priority is 0. */
+  readonly delay?: string;
+  /** Where this node's postgresql.conf and repmgr.conf differ from the others'; besides the delay only in a cluster with a layout. */
   readonly settings: Readonly<Record<string, string>>;
   readonly repmgrOptions: Readonly<Record<string, string>>;
 }

@@ -12,6 +12,8 @@ export interface Member {
   readonly host: string;
   readonly address: string;
   readonly witness: boolean;
+  /** How far it stays behind on purpose, such as "1h"; then it is never promoted, and its lag is no fault. */
+  readonly delay?: string;
   /** How every node reaches its database repmgr; holds no password. */
   readonly conninfo: string;
 }

@@ -70,6 +70,7 @@ export function roleOf({ member, facts }: MemberFacts): NodeReport["role"] {
 
 function lagOf(m: MemberFacts, primary: MemberFacts | undefined): string {
   if (!isLive(m) || primary?.facts.running === undefined || m.member.witness) return "none";
+  if (m.member.delay !== undefined && m.facts.running.inRecovery) return `${m.member.delay} on purpose`;
   const bytes = primary.facts.running.walBytes - m.facts.running.walBytes;
   if (bytes < SEGMENT_BYTES) return "none";
   return `${Math.floor(bytes / SEGMENT_BYTES)} WAL segments`;

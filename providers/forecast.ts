@@ -16,6 +16,7 @@ const BY_WEIGHT: readonly Effect[] = [
   "stop",
   "rejoin",
   "initdb",
+  "witness",
   "clone",
   "start",
   "follow",
@@ -64,12 +65,14 @@ function birthOf(foreseen: readonly Foreseen[]): string | undefined {
           .map(({ host }) => host)
           .sort()
           .join(", ")} will be cloned`;
-  return `it is new and begins on ${first.host}${rest}`;
+  const witness = withEffect(foreseen, "witness").map(({ host }) => `; ${host} gets the witness`);
+  return `it is new and begins on ${first.host}${rest}${witness.join("")}`;
 }
 
 /** What is refused only because data are still to come in the same up is no refusal. */
 function refusals(foreseen: readonly Foreseen[]): string[] {
-  const gettingData = [...withEffect(foreseen, "clone"), ...withEffect(foreseen, "initdb")].map(({ host }) => host);
+  const effects = ["clone", "initdb", "witness"] as const;
+  const gettingData = effects.flatMap((effect) => withEffect(foreseen, effect).map(({ host }) => host));
   const refused = foreseen
     .filter(({ refusal }) => refusal !== undefined)
     .filter(({ kind, host }) => kind !== "RepmgrNode" || !gettingData.includes(host));

@@ -23,13 +23,13 @@ const INITDB_DEADLINE_MS = 300_000;
 const CLONE_DEADLINE_MS = 24 * 3_600_000;
 
 /** A new database with SCRAM for everyone over TCP (PostgreSQL documentation, initdb). */
-export function planInitdb(want: PgInstanceInputs, because: string): Action[] {
+export function planInitdb(want: PgInstanceInputs, because: string, effect: "initdb" | "witness" = "initdb"): Action[] {
   const initdb = `${familyLayout(want.family).binDirectory(want.version)}/initdb`;
   return [
     {
       do: "run",
       host: want.host,
-      effect: "initdb",
+      effect,
       why: `initdb in ${want.dataDirectory}: ${because}`,
       script: building(
         want,
@@ -42,18 +42,31 @@ printf 'cluster_name = %s\\n' ${sh(`'${want.cluster}'`)} >>"$building/postgresql
   ];
 }
 
+/** The node that data are copied from. */
+export interface Source {
+  readonly member: Member;
+  /** "is the primary now" */
+  readonly because: string;
+  /** It is a standby, which the copy shall follow. */
+  readonly isUpstream?: boolean;
+}
+
+export function fromPrimary(member: Member): Source {
+  return { member, because: "is the primary now" };
+}
+
 /**
  * A node added after a failover: the primary's pg_hba.conf and firewall learn of it in the same run, maybe later than
  * the new node's own turn comes.
  */
-export function planLetIn(want: CloneTarget, primary: Member): Action {
+export function planLetIn(want: CloneTarget, { member, because }: Source): Action {
   return waitFor(
     {
       host: want.host,
-      why: `${primary.node}, which is the primary now, lets ${want.node} in (its pg_hba.conf and firewall may still be on their way)`,
+      why: `${member.node}, which ${because}, lets ${want.node} in (its pg_hba.conf and firewall may still be on their way)`,
       deadlineMs: LET_IN_DEADLINE_MS,
     },
-    loginProbe(loginTo(want, primary)),
+    loginProbe(loginTo(want, member)),
     (refusal) => refusal,
   );
 }
@@ -62,12 +75,12 @@ export function planLetIn(want: CloneTarget, primary: Member): Action {
  * Shell. A host that lost power said no goodbye: the primary holds its connection, and with it the slot that a clone
  * needs, for wal_sender_timeout. Nobody is thrown out: whoever uses the slot may be alive.
  */
-function untilSlotIsFree(want: CloneTarget, primary: Member): string {
+function untilSlotIsFree(want: CloneTarget, { member }: Source): string {
   const slot = `repmgr_slot_${want.repmgrConf.node_id ?? ""}`;
-  const busy = `the slot ${slot} on ${primary.host} has been in use for ${SLOT_DEADLINE_SECONDS} s`;
+  const busy = `the slot ${slot} on ${member.host} has been in use for ${SLOT_DEADLINE_SECONDS} s`;
   const end = `sudo -u postgres psql -p ${want.port} -c "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '${slot}'"`;
   return `tries=0
-while user=$(${slotUser(loginTo(want, primary), slot)}) && [ -n "$user" ]; do
+while user=$(${slotUser(loginTo(want, member), slot)}) && [ -n "$user" ]; do
   tries=$((tries + 1))
   [ $tries -lt ${SLOT_DEADLINE_SECONDS} ] || { printf '%s: %s. If that is no living server, type there: %s\n' ${sh(busy)} "$user" ${sh(end)}; exit 1; }
   sleep 1
@@ -79,27 +92,28 @@ function loginTo(want: CloneTarget, { address }: Member): LoginQuestion {
   return { binDirectory, passFile: clusterPaths(want).passFile, address, port: want.port };
 }
 
-/** A copy of the node that is primary now; repmgr makes the slot and writes standby.signal (repmgr documentation, "repmgr standby clone"). */
-export function planClone(want: CloneTarget, primary: Member): Action[] {
+/** A copy of another node; repmgr makes the slot there and writes standby.signal (repmgr documentation, "repmgr standby clone"). */
+export function planClone(want: CloneTarget, source: Source): Action[] {
+  const { member, because, isUpstream = false } = source;
   const repmgr = `${familyLayout(want.family).binDirectory(want.version)}/repmgr`;
   const { passFile } = clusterPaths(want);
   return [
-    planLetIn(want, primary),
+    planLetIn(want, source),
     {
       do: "run",
       host: want.host,
       effect: "clone",
-      why: `clone ${want.node} from ${primary.node}, which is the primary now`,
+      why: `clone ${want.node} from ${member.node}, which ${because}`,
       stdin: renderRepmgrConf(want.cluster, { ...want.repmgrConf, data_directory: `${want.dataDirectory}.building` }),
       script: building(
         want,
-        `${untilSlotIsFree(want, primary)}
+        `${untilSlotIsFree(want, source)}
 conf=${sh(`/run/repmgr-clone-${want.cluster}`)}
 trap 'rm -f "$conf"' EXIT
 cat >"$conf"
 chown postgres: "$conf"
 runuser -u postgres -- env PGPASSFILE=${sh(passFile)} ${sh(repmgr)} -f "$conf" standby clone \\
-  -h ${sh(primary.address)} -p ${want.port} -U repmgr -d repmgr --fast-checkpoint`,
+  -h ${sh(member.address)} -p ${want.port} -U repmgr -d repmgr --fast-checkpoint${isUpstream ? ` --upstream-node-id=${member.id}` : ""}`,
       ),
       deadlineMs: CLONE_DEADLINE_MS,
     },

@@ -1,6 +1,14 @@
 import type { RegisteredNode, RunningFacts } from "../facts/running";
 import { verifies } from "../facts/scram";
-import { type ClusterView, isLive, livePrimaries, type MemberFacts, memberOf } from "./cluster";
+import {
+  type ClusterView,
+  isLive,
+  type LiveMember,
+  livePrimaries,
+  type Member,
+  type MemberFacts,
+  memberOf,
+} from "./cluster";
 import type { RepmgrNodeInputs } from "./repmgrNode";
 
 /** "attached", or in a few words what is wrong with the node; shown in the preview and the reason of the plan. */
@@ -74,10 +82,6 @@ export function fellBehind(want: RepmgrNodeInputs, view: ClusterView): string | 
   return `${upstream.member.node} no longer has the WAL it needs, ${missing} MiB from ${running.lsn} on`;
 }
 
-function streamsFromAnother({ walReceiver }: RunningFacts, address: string): boolean {
-  return walReceiver?.status === "streaming" && walReceiver.senderHost !== address;
-}
-
 /**
  * Proof that an instance that hangs was primary before the one that is now: it must not take a write again when it comes
  * to itself. One that says anything at all is somebody's, and a person's to stop.
@@ -96,6 +100,45 @@ export function isSuperseded(view: ClusterView, node: string): boolean {
   );
 }
 
+export function streamsFromAnother({ walReceiver }: RunningFacts, address: string): boolean {
+  return walReceiver?.status === "streaming" && walReceiver.senderHost !== address;
+}
+
+/** A slot that its owner does not need any more. */
+export interface LeftSlot {
+  readonly slot: string;
+  readonly holder: Member;
+  readonly owner: Member;
+  /** "streams from n2" or "is the primary". */
+  readonly follows: string;
+}
+
+/**
+ * Slots that this node holds for others, or others for it, and that are proved to be of no use: nobody reads them, and their
+ * owner is the primary, or streams through its slot on another node, and is registered below another.
+ */
+export function leftSlots(want: RepmgrNodeInputs, view: ClusterView): LeftSlot[] {
+  const primary = livePrimaries(view)[0];
+  if (slotOf(want) === undefined || primary === undefined) return [];
+  const pairs = view.filter(isLive).flatMap((holder) => view.filter(isLive).map((owner) => ({ holder, owner })));
+  return pairs.flatMap(({ holder, owner }): LeftSlot[] => {
+    if (holder === owner || ![holder.member.node, owner.member.node].includes(want.node)) return [];
+    const slot = `repmgr_slot_${owner.member.id}`;
+    const follows = placeElsewhere(holder, owner, primary, slot);
+    const isFree = holder.facts.running.slots.some(({ name, active }) => name === slot && !active);
+    return isFree && follows !== undefined ? [{ slot, holder: holder.member, owner: owner.member, follows }] : [];
+  });
+}
+
+function placeElsewhere(holder: LiveMember, owner: LiveMember, primary: LiveMember, slot: string): string | undefined {
+  if (owner.member.node === primary.member.node) return "is the primary";
+  const { walReceiver: from } = owner.facts.running;
+  const row = primary.facts.repmgr?.nodes.find(({ id }) => id === owner.member.id);
+  const isElsewhere = streamsFromAnother(owner.facts.running, holder.member.address) && from?.slot === slot;
+  if (!isElsewhere || row === undefined || row.upstream === holder.member.id) return undefined;
+  return `streams from ${from.senderHost}`;
+}
+
 /** The slot the node has at its upstream; others may have built a cluster without slots. */
 export function slotOf({ nodeId, repmgrConf, layout }: RepmgrNodeInputs): string | undefined {
   const isKept = layout !== undefined;
@@ -104,8 +147,11 @@ export function slotOf({ nodeId, repmgrConf, layout }: RepmgrNodeInputs): string
     : undefined;
 }
 
+/** A node with the upstream that the inventory names for it. */
+export type Follower = Pick<RepmgrNodeInputs, "node" | "upstream">;
+
 /** The upstream the inventory names while that is alive, else the node that is primary now. */
-export function expectedUpstream(want: RepmgrNodeInputs, view: ClusterView): MemberFacts | undefined {
+export function expectedUpstream(want: Follower, view: ClusterView): LiveMember | undefined {
   const named = view.filter(isLive).find(({ member }) => member.node === want.upstream && member.node !== want.node);
   return named ?? livePrimaries(view)[0];
 }
@@ -136,10 +182,22 @@ export function registrationProblem(
   const priority = type === "witness" ? 0 : Number(want.repmgrConf.priority ?? 100);
   if (row.priority !== priority) wrong.push(["priority", want.repmgrConf.priority]);
   if (row.location !== (want.repmgrConf.location ?? "default")) wrong.push(["location", want.repmgrConf.location]);
-  // Without one it is nobody's sibling, so it has no voice in an election (repmgrd-physical.c, do_election).
-  if (type === "standby" && row.upstream === null) wrong.push(["upstream", ""]);
-  if (wrong.length === 0) return undefined;
+  // Its siblings are those that are registered below the same node: only they vote with it (repmgrd-physical.c, do_election).
+  const upstream = expectedUpstream(want, view)?.member.id ?? null;
+  if (type === "standby" && row.upstream !== upstream) wrong.push(["upstream", ""]);
+  if (wrong.length === 0) return cannotWatch(memberOf(view, want.node));
   return `registered with ${wrong.map(([key]) => `${key} ${JSON.stringify(row[key as keyof RegisteredNode])}`).join(", ")}`;
+}
+
+/** repmgrd needs the node's row in its own database: a witness fills that itself, a delayed standby replays it late. */
+function cannotWatch(self: MemberFacts): string | undefined {
+  const { witness, delay } = self.member;
+  const isLate = witness || delay !== undefined;
+  return isLate && !knowsItself(self) ? "registered, but not in its own database" : undefined;
+}
+
+export function knowsItself({ member, facts }: MemberFacts): boolean {
+  return facts.repmgr?.nodes.some(({ id }) => id === member.id) === true;
 }
 
 export function registeredType(want: RepmgrNodeInputs, view: ClusterView): RegisteredNode["type"] {

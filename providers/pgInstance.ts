@@ -14,6 +14,8 @@ export interface PgInstanceInputs extends ClusterInputs {
   readonly node: string;
   /** Starts the cluster's life when no node has data yet. Later roles are observed, so it is never compared. */
   readonly initial: boolean;
+  /** Node to be cloned from rather than from the primary, because it shall follow that; never compared here. */
+  readonly upstream?: string;
   readonly settings: Readonly<Record<string, string>>;
   /** Lines of pg_hba.conf in order. */
   readonly hba: readonly string[];

@@ -8,10 +8,11 @@ import { clusterPaths, familyLayout } from "../families";
 import { pgpassField, sh, sqlIdentifier } from "../ssh/quote";
 import { equal } from "./canonical";
 import { cannotBuild, foundSettings, hasOwnership, ownedAs, passFileText, settingsText } from "./keptInstance";
-import { livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
+import { type LiveMember, livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
 import { asPostgres, dateNow } from "./commands";
-import { planClone, planInitdb } from "./instanceData";
+import { fromPrimary, planClone, planInitdb, type Source } from "./instanceData";
 import { Refused } from "./kind";
+import { expectedUpstream, knowsItself } from "./nodeState";
 import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
 import { planRevival } from "./revive";
 import { refuseStrangers } from "./stranger";
@@ -107,15 +108,23 @@ export function refuseOtherCluster(
 function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFacts): Action[] {
   if (want.layout !== undefined) throw cannotBuild(want);
   const files = planFiles(want, have, true);
-  if (self.member.witness) return [...planInitdb(want, "a witness has an instance of its own"), ...files];
+  if (self.member.witness) return [...planInitdb(want, "a witness has an instance of its own", "witness"), ...files];
   const primary = thePrimary(want, have.view);
-  if (primary !== undefined) return [...planClone(want, primary.member), ...files];
+  if (primary !== undefined) return [...planClone(want, sourceOf(want, have, primary)), ...files];
   const others = have.view.filter(({ member, facts }) => !member.witness && facts.data === "present");
   if (others.length > 0) return planRevival(want, have.view);
   if (want.initial) {
     return [...planInitdb(want, "no node has data yet and the inventory says this one begins"), ...files];
   }
   throw new Refused(`cluster ${want.cluster}: ${want.node} has nothing to be cloned from, no node has data yet`);
+}
+
+/** A cascading standby is cloned from the node it shall follow, once that follows in its turn and repmgr knows it. */
+function sourceOf(want: PgInstanceInputs, { view }: PgInstanceFacts, primary: LiveMember): Source {
+  const upstream = expectedUpstream(want, view);
+  const isReady = upstream?.facts.running.walReceiver?.status === "streaming" && knowsItself(upstream);
+  if (upstream === undefined || !isReady) return fromPrimary(primary.member);
+  return { member: upstream.member, because: `${want.node} follows`, isUpstream: true };
 }
 
 /**

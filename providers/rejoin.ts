@@ -5,7 +5,7 @@ import { clusterPaths, familyLayout, shortUnit } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
 import type { ClusterInputs, LiveMember, MemberFacts } from "./cluster";
 import { repmgr, sqlAction } from "./commands";
-import { oneAtATime, planClone, planLetIn } from "./instanceData";
+import { fromPrimary, oneAtATime, planClone, planLetIn } from "./instanceData";
 import { Refused } from "./kind";
 import type { RepmgrNodeInputs } from "./repmgrNode";
 import { planStart } from "./revive";
@@ -124,7 +124,7 @@ function planRejoin(want: RepmgrNodeInputs, self: MemberFacts, primary: LiveMemb
   const { member, facts } = primary;
   const was = `was primary on timeline ${self.facts.control?.timeline ?? "?"}`;
   return [
-    planLetIn(want, member),
+    planLetIn(want, fromPrimary(member)),
     ...planRow(want, primary),
     {
       do: "run",
@@ -216,7 +216,7 @@ function planReclone(
   refuseFull(want, facts, `cannot ${cannot} (${reason})`);
   const cloned = { ...self, facts: { ...self.facts, alive: false, isStandby: true } };
   return [
-    planLetIn(want, member),
+    planLetIn(want, fromPrimary(member)),
     {
       do: "run",
       host: want.host,
@@ -225,7 +225,7 @@ function planReclone(
       script: asideScript(want, aside),
       deadlineMs: REJOIN_DEADLINE_MS,
     },
-    ...planClone(want, member).slice(1),
+    ...planClone(want, fromPrimary(member)).slice(1),
     {
       do: "run",
       host: want.host,

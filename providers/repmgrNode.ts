@@ -5,7 +5,15 @@ import { clusterPaths } from "../families";
 import { type ClusterInputs, type ClusterView, memberOf, observeCluster, livePrimaries } from "./cluster";
 import { type NodeReport, roleOf } from "./clusterReport";
 import type { Ctx, Kind } from "./kind";
-import { fellBehind, isSuperseded, nodeState, registrationState, repmgrRoleProblem, slotProblem } from "./nodeState";
+import {
+  fellBehind,
+  isSuperseded,
+  leftSlots,
+  nodeState,
+  registrationState,
+  repmgrRoleProblem,
+  slotProblem,
+} from "./nodeState";
 import { planNodeDelete } from "./repmgrNodeDelete";
 import { rewindQuestion } from "./rejoin";
 import { CONF_FILE, planNode, SUDOERS_FILE } from "./repmgrNodePlan";
@@ -105,7 +113,7 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
         sudoCommands: parseSudoCommands(have.sudoers?.content ?? ""),
         state: nodeState(inputs, have.view),
         registration: registrationState(inputs, have.view),
-        slot: slotProblem(inputs, have.view) ?? HEALTHY_NODE.slot,
+        slot: slotProblem(inputs, have.view) ?? leftState(inputs, have.view) ?? HEALTHY_NODE.slot,
         files: filesState(inputs, have),
         repmgrRole: roleState(inputs, have.view),
       },
@@ -138,6 +146,11 @@ async function askRewind(
   const comesBack = !facts.isStandby && (!facts.alive || isSuperseded(view, inputs.node));
   if (!comesBack && mark === undefined && fellBehind(inputs, view) === undefined) return undefined;
   return ctx.ask(inputs.host, rewindProbe(rewindQuestion(inputs, primary.member.address)));
+}
+
+function leftState(inputs: RepmgrNodeInputs, view: ClusterView): string | undefined {
+  const left = leftSlots(inputs, view).map(({ slot, holder }) => `${slot} on ${holder.node}`);
+  return left.length === 0 ? undefined : `left over: ${left.join(", ")}`;
 }
 
 function roleState(inputs: RepmgrNodeInputs, view: ClusterView): string {

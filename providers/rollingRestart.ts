@@ -36,6 +36,7 @@ export function planRollingRestart(
   const standbys = waiting.filter(({ member }) => member.node !== primary.member.node);
   const rest = waiting.filter(({ member }) => member.node === primary.member.node);
   const lowered = isLowered(want, primary, needOf(primary)?.settings ?? []);
+  if (lowered) refuseLate(want, standbys);
   const order = lowered ? [...rest, ...standbys] : [...standbys, ...rest];
   const { host } = primary.member;
   return [
@@ -91,6 +92,7 @@ function planAttached(want: PgClusterInputs, view: ClusterView, primary: LiveMem
         const { running, refusal } = await ask(member.host, probe);
         if (running === undefined || target === undefined) return refusal || "not running";
         if (running.walReceiver?.status !== "streaming") return "it does not stream yet";
+        if (member.delay !== undefined) return undefined;
         return running.walBytes >= target
           ? undefined
           : `${target - running.walBytes} bytes of WAL are not replayed yet`;
@@ -150,4 +152,15 @@ function isLowered(want: PgClusterInputs, { facts }: LiveMember, pending: readon
     );
   }
   return steps.includes(-1);
+}
+
+/** @throws Refused: a standby does not start below limits whose change it has not replayed, and that takes as long as its delay */
+function refuseLate(want: PgClusterInputs, standbys: readonly LiveMember[]): void {
+  const late = standbys.find(({ member }) => member.delay !== undefined)?.member;
+  if (late === undefined) return;
+  throw new Refused(
+    `cluster ${want.cluster}: ${Object.keys(PRIMARY_BOUND).join(", ")} cannot be lowered while ${late.node} on ${late.host} stays ${late.delay} behind: it ` +
+      `would not start before it has replayed the primary's change. Take 'delay' of ${late.node} out of the inventory with 'priority: 0' in its place, ` +
+      `run "pulumi up" with the lower limit, then put the delay back.`,
+  );
 }

@@ -15,10 +15,10 @@ export function refuseStrangers(inputs: ClusterInputs, view: ClusterView): void 
   if (electors(inputs, view).length === 0) refuseRegistered(inputs, standbys);
 }
 
-/** The running nodes whose repmgrd may promote one. A paused one does not, and does not make up for it when it is unpaused. */
+/** The running nodes whose repmgrd may promote one, which one that stays behind on purpose never does. A paused one does not, and does not make up for it when it is unpaused. */
 export function electors(inputs: ClusterInputs, view: ClusterView): LiveMember[] {
   if (inputs.failover === "manual") return [];
-  const running = view.filter(({ member }) => !member.witness).filter(isLive);
+  const running = view.filter(({ member }) => !member.witness && member.delay === undefined).filter(isLive);
   return running.filter(({ facts }) => facts.repmgrd === "active" && facts.repmgr?.paused !== true);
 }
 

@@ -32,23 +32,23 @@ export class Cluster extends pulumi.ComponentResource {
     ];
 
     // Others' firewalls and units stay as they are.
-    const built = spec.layout === undefined ? spec.nodes : [];
-    const rules = built.map((n) => firewallRule(context, n, [preflight]));
-    const services = built.map((n) => postgresqlService(context, n, packagesOf(n)));
+    const ours = spec.layout === undefined ? spec.nodes : [];
+    const rules = ours.map((n) => firewallRule(context, n, [preflight]));
+    const services = ours.map((n) => postgresqlService(context, n, packagesOf(n)));
     const ready = [...rules, ...services];
 
     // Who begins is an order of creation only: a node without data needs a primary to be cloned from.
     const [first] = spec.nodes.filter(({ initialRole }) => initialRole === "primary") as [NodeSpec];
     const firstInstance = instance(context, first, [...packagesOf(first), ...ready]);
     const firstNode = node(context, first, [firstInstance]);
-    const others = spec.nodes
-      .filter(({ name }) => name !== first.name)
-      .map((n) => ({
-        spec: n,
-        resource: node(context, n, [instance(context, n, [...packagesOf(n), ...ready, firstNode])]),
-      }));
-
-    const nodes = [{ spec: first, resource: firstNode }, ...others];
+    const built = new Map([[first.name, firstNode]]);
+    for (const n of upstreamsFirst(spec.nodes, first)) {
+      const after = [firstNode, ...(n.upstream === undefined ? [] : [built.get(n.upstream)])].filter(
+        (r) => r !== undefined,
+      );
+      built.set(n.name, node(context, n, [instance(context, n, [...packagesOf(n), ...ready, ...after])]));
+    }
+    const nodes = spec.nodes.map((n) => ({ spec: n, resource: built.get(n.name) ?? firstNode }));
     const daemons = nodes.map(({ spec: n, resource }) => repmgrdService(context, n, [resource]));
     const cluster = this.content(context, nodes, daemons);
     const last = [cluster, ...addHooks(context, cluster)];
@@ -88,4 +88,13 @@ export class Cluster extends pulumi.ComponentResource {
       { parent: this, dependsOn: [...nodes.map(({ resource }) => resource), ...daemons] },
     );
   }
+}
+
+/** All but the one that begins; a standby comes after the one it follows, from which it is cloned. */
+function upstreamsFirst(nodes: readonly NodeSpec[], first: NodeSpec): NodeSpec[] {
+  const depth = ({ upstream }: NodeSpec): number => {
+    const next = nodes.find(({ name }) => name === upstream);
+    return next === undefined ? 0 : 1 + depth(next);
+  };
+  return nodes.filter(({ name }) => name !== first.name).sort((a, b) => depth(a) - depth(b));
 }

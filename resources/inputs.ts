@@ -42,9 +42,9 @@ export function sharedInputs(spec: ClusterSpec, inventory: Inventory): SharedInp
     layout: spec.layout,
     failover: spec.failover,
     members: spec.nodes.map((node) => {
-      const { name, id, host, address, initialRole } = node;
+      const { name, id, host, address, initialRole, delay } = node;
       const conninfo = nodeConninfo(spec, node, clusterPaths({ ...spec, cluster: spec.name }).passFile);
-      return { node: name, id, host, address, conninfo, witness: initialRole === "witness" };
+      return { node: name, id, host, address, conninfo, witness: initialRole === "witness", delay };
     }),
   };
 }
@@ -56,6 +56,7 @@ export function instanceInputs(spec: ClusterSpec, inventory: Inventory, node: No
     host: node.host,
     node: node.name,
     initial: node.initialRole === "primary",
+    upstream: node.upstream,
     settings: { ...spec.settings, ...node.settings },
     hba: spec.layout === undefined ? spec.hba.map(hbaLine) : spec.hbaLines,
     repmgrConf: confOf(spec, node),

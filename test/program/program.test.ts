@@ -202,3 +202,25 @@ describe("the program, with a wrong inventory", () => {
     await expect(programGraph(wrong)).rejects.toThrow(/problems[^]*port[^]*db9|problems[^]*db9[^]*port/);
   });
 });
+
+test("a cascading standby comes after the node it follows, whatever the order of their ids; its delay goes to its own node only", async () => {
+  const nodes = {
+    n1: { id: 1, host: "db1", upstream: "n3", delay: "1h" },
+    n2: { id: 2, host: "db2", role: "primary" },
+    n3: { id: 3, host: "db3" },
+  };
+  const graph = await programGraph(inventory({ main: { ...main, nodes, failover: "manual" } }));
+  expect(graph.get("PgInstance main-n1")?.dependsOn).toEqual(
+    expect.arrayContaining(["RepmgrNode main-n2", "RepmgrNode main-n3"]),
+  );
+  expect(before(graph, "RepmgrNode main-n3").has("PgInstance main-n1")).toBe(false);
+  const delayOf = (name: string): unknown =>
+    (graph.get(`PgInstance main-${name}`)?.inputs.settings as Record<string, unknown>).recovery_min_apply_delay;
+  expect(["n1", "n2", "n3"].map(delayOf)).toEqual(["1h", undefined, undefined]);
+  const members = graph.get("PgCluster main")?.inputs.members as { node: string; delay?: string }[];
+  expect(members.map(({ node, delay }) => [node, delay])).toEqual([
+    ["n1", "1h"],
+    ["n2", undefined],
+    ["n3", undefined],
+  ]);
+});

@@ -162,8 +162,11 @@ export function standby(
   return primary({ isStandby: true, ...over }, { inRecovery: true, walReceiver, slots: [], ...run });
 }
 
-export function view(facts: readonly InstanceFacts[], witness?: number): ClusterView {
-  return facts.map((f, index) => ({ member: member(index + 1, { witness: index + 1 === witness }), facts: f }));
+export function view(facts: readonly InstanceFacts[], witness?: number, delayed?: number): ClusterView {
+  return facts.map((f, index) => {
+    const id = index + 1;
+    return { member: member(id, { witness: id === witness, ...(id === delayed ? { delay: "1h" } : {}) }), facts: f };
+  });
 }
 
 export const healthy = (): ClusterView => view([primary(), standby(2), standby(3)]);

@@ -1,7 +1,7 @@
 import { repmgrConf } from "../../config/deriveRepmgr";
 import { preloadLibraries } from "../../config/deriveSettings";
 import type { ClusterSpec } from "../../config/types";
-import { edited, type Edit, inventoryOf, N3, OPTION, RULE, SETTING, SSH } from "./configFixture";
+import { edited, type Edit, inventoryOf, N2, N3, OPTION, RULE, SETTING, SSH } from "./configFixture";
 
 function clusterOf(...edits: readonly Edit[]): ClusterSpec {
   const [cluster] = inventoryOf(edited(...edits)).clusters;
@@ -150,6 +150,20 @@ describe("repmgr.conf", () => {
       repmgrd_service_stop_command: "/usr/bin/sudo /usr/bin/systemctl stop repmgrd-main",
       ssh_options: "-q -o ConnectTimeout=10 -o BatchMode=yes",
     });
+  });
+
+  test("a witness stands where the primary does, and a delayed standby has priority 0", () => {
+    const nodes = clusterOf(
+      ["role: primary", "role: primary, location: dc1"],
+      [N2, "n2: { id: 2, host: h2, role: witness }"],
+      [N3, "n3: { id: 3, host: h3, delay: 1h, location: dc2 }"],
+      ["settings:", "failover: manual\n    settings:"],
+    ).nodes.map(({ name, location, priority, delay, settings }) => [name, location, priority, delay, settings]);
+    expect(nodes).toEqual([
+      ["n1", "dc1", 100, undefined, {}],
+      ["n2", "dc1", 100, undefined, {}],
+      ["n3", "dc2", 0, "1h", { recovery_min_apply_delay: "1h" }],
+    ]);
   });
 
   test("is the same on all nodes but for who the node is", () => {

@@ -10,7 +10,7 @@ const shape: Case[] = [
     "unknown key far from all",
     [["role: primary", "role: primary, zzz: 1"]],
     [
-      `12: ${C}.nodes.n1.zzz: unknown key 'zzz'; known are id, host, role, priority, location, upstream, address, settings, repmgr`,
+      `12: ${C}.nodes.n1.zzz: unknown key 'zzz'; known are id, host, role, priority, location, upstream, delay, address, settings, repmgr`,
     ],
   ],
   ["text for a number", [["port: 5432", "port: abc"]], [`10: ${C}.port: expected a number, found the text "abc"`]],

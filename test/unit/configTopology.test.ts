@@ -1,4 +1,4 @@
-import { C, type Case, type Edit, N2, N3, runCases } from "./configFixture";
+import { C, type Case, type Edit, edited, N2, N3, problemsOf, runCases } from "./configFixture";
 
 const DIRECTORY =
   "no good directory: an absolute path of letters, digits, . _ and -, at least two levels deep, not below a system directory";
@@ -11,6 +11,16 @@ function quorum(node: string): string {
     "primary, or set 'failover: manual'"
   );
 }
+
+const NO_CANDIDATE =
+  "automatic failover would never happen: no standby follows the primary directly with a priority above 0. " +
+  "Give one a priority and no delay and no upstream, or set 'failover: manual'";
+const NO_NEIGHBOUR =
+  "automatic failover would never happen: besides the primary no node that votes is in its location 'a', and a site " +
+  "that sees nobody there takes it for cut off. Add a standby or a witness in 'a', leave the locations out, or set 'failover: manual'";
+const DELAY = "expected a whole number with s, min, h or d, such as 1h, 24d at most, found";
+const N1 = "n1: { id: 1, host: h1, role: primary }";
+const delayed = (delay: string): Edit => [N3, `n3: { id: 3, host: h3, delay: ${delay} }`];
 
 const OTHER = `  other:
     version: 17
@@ -59,6 +69,7 @@ const topology: Case[] = [
       ["host: h3 }", "host: h3, upstream: n2 }"],
     ],
     [
+      `8: ${C}.failover: ${NO_CANDIDATE}`,
       `13: ${C}.nodes.n2.upstream: the upstreams go in a circle: n2 -> n3 -> n2`,
       `14: ${C}.nodes.n3.upstream: the upstreams go in a circle: n3 -> n2 -> n3`,
     ],
@@ -72,6 +83,49 @@ const topology: Case[] = [
     "witness elsewhere",
     [[N3, "n3: { id: 3, host: h3, role: witness, location: b }"]],
     [`14: ${C}.nodes.n3.location: a witness stands in the location of the primary, 'default'`],
+  ],
+  [
+    "nobody beside the primary in its location",
+    [
+      [N1, "n1: { id: 1, host: h1, role: primary, location: a }"],
+      [N2, "n2: { id: 2, host: h2, location: b }"],
+      [N3, "n3: { id: 3, host: h3, location: b }"],
+    ],
+    [`8: ${C}.failover: ${NO_NEIGHBOUR}`],
+  ],
+  [
+    "priority 0 wherever somebody could be promoted",
+    [
+      [N2, "n2: { id: 2, host: h2, priority: 0 }"],
+      [N3, "n3: { id: 3, host: h3, delay: 1h }"],
+    ],
+    [`8: ${C}.failover: ${NO_CANDIDATE}`],
+  ],
+  ["a delay of nothing", [delayed("0h")], [`14: ${C}.nodes.n3.delay: ${DELAY} "0h"`]],
+  ["a delay without a unit", [delayed("60")], [`14: ${C}.nodes.n3.delay: expected text, found 60`]],
+  ["a delay in another unit", [delayed("1hour")], [`14: ${C}.nodes.n3.delay: ${DELAY} "1hour"`]],
+  ["a delay beyond what PostgreSQL counts", [delayed("25d")], [`14: ${C}.nodes.n3.delay: ${DELAY} "25d"`]],
+  [
+    "a delayed primary, and a delayed standby that shall be promoted",
+    [
+      [N1, "n1: { id: 1, host: h1, role: primary, delay: 1h }"],
+      [N3, "n3: { id: 3, host: h3, delay: 1h, priority: 50 }"],
+    ],
+    [
+      `12: ${C}.nodes.n1.delay: only a standby can stay behind`,
+      `14: ${C}.nodes.n3.priority: a standby with a delay is never promoted; leave 'priority' out or set it to 0`,
+    ],
+  ],
+  [
+    "a delay for all nodes",
+    [
+      ["work_mem: 8MB", "recovery_min_apply_delay: 1h"],
+      ["reconnect_attempts: 3", "recovery_min_apply_delay: 1h"],
+    ],
+    [
+      `16: ${C}.settings.recovery_min_apply_delay: the program manages 'recovery_min_apply_delay' itself: set 'delay' of the node`,
+      `25: ${C}.repmgr.options.recovery_min_apply_delay: the program manages 'recovery_min_apply_delay' itself: set 'delay' of the node`,
+    ],
   ],
   [
     "two witnesses",
@@ -129,3 +183,35 @@ const topology: Case[] = [
 ];
 
 describe("topology", () => runCases(topology));
+
+/** Everything that the inventory says of who stands where and votes, and that is right. */
+describe("topologies that are accepted", () => {
+  test.each<[string, Edit[]]>([
+    [
+      "a witness beside the primary, which takes over its location",
+      [
+        [N1, "n1: { id: 1, host: h1, role: primary, location: a }"],
+        [N2, "n2: { id: 2, host: h2, location: b }"],
+        [N3, "n3: { id: 3, host: h3, role: witness }"],
+      ],
+    ],
+    [
+      "two locations with a standby in each",
+      [
+        [N1, "n1: { id: 1, host: h1, role: primary, location: a }"],
+        [N2, "n2: { id: 2, host: h2, location: a }"],
+        [N3, "n3: { id: 3, host: h3, location: b }"],
+      ],
+    ],
+    ["a delayed standby with its priority said", [[N3, "n3: { id: 3, host: h3, delay: 24d, priority: 0 }"]]],
+    [
+      "a primary alone",
+      [
+        [`      ${N2}\n`, ""],
+        [`      ${N3}\n`, ""],
+      ],
+    ],
+  ])("%s", (_name, edits) => {
+    expect(problemsOf(edited(...edits))).toEqual([""]);
+  });
+});

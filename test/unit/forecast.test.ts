@@ -46,6 +46,16 @@ describe("what a preview says of a cluster", () => {
       ["it is new and begins on pg1, from which pg2 will be cloned"],
     ],
     [
+      "a cluster that begins with a witness, whose host is looked at first",
+      [
+        of("PgInstance", "pg1", [act("pg1", "initdb", "witness")]),
+        of("PgInstance", "pg2", [], "nothing to be cloned from"),
+        of("PgInstance", "pg3", [act("pg3", "initdb", "initdb")]),
+        of("PgCluster", "", [], "no node takes writes"),
+      ],
+      ["it is new and begins on pg3, from which pg2 will be cloned; pg1 gets the witness"],
+    ],
+    [
       "a node that is added",
       [
         of("PgInstance", "pg4", [act("pg4", "clone n4 from n1", "clone")]),
@@ -56,7 +66,7 @@ describe("what a preview says of a cluster", () => {
     ],
     [
       "a witness that is added beside a refusal: the refusal stays",
-      [of("PgInstance", "pg4", [act("pg4", "initdb", "initdb")]), of("RepmgrNode", "pg2", [], "it diverged")],
+      [of("PgInstance", "pg4", [act("pg4", "initdb", "witness")]), of("RepmgrNode", "pg2", [], "it diverged")],
       ["refused: it diverged", "pg4: initdb"],
     ],
     [

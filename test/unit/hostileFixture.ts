@@ -66,7 +66,7 @@ export const EVERYTHING: Json = {
       nodes: {
         n1: { id: 1, host: "h1", role: "primary", location: "here", address: "192.0.2.11" },
         n2: { id: 2, host: "h2" },
-        n3: { id: 3, host: "h3", upstream: "n2" },
+        n3: { id: 3, host: "h3", upstream: "n2", delay: "1h" },
       },
       settings: { work_mem: "8MB" },
       clients: ["192.0.2.0/24"],

@@ -81,7 +81,7 @@ describe("the plan of a node, by what it is and what its peers are", () => {
       {
         self: 2,
         want: { upstream: "n3" },
-        nodes: [facts.primary(), facts.standby(2, 3), facts.standby(3, 1, { slots: [slot(2)] })],
+        nodes: [row1({ upstream: 3 }), facts.standby(2, 3), facts.standby(3, 1, { slots: [slot(2)] })],
       },
       [],
     ],

@@ -1,0 +1,100 @@
+import { type Action, waitFor } from "../actions/action";
+import { sh, sqlLiteral } from "../ssh/quote";
+import { asPostgres, repmgr, sqlAction } from "./commands";
+import { type ClusterView, instanceOf, type LiveMember, type MemberFacts } from "./cluster";
+import { expectedUpstream, followingProblem, leftSlots, slotOf, slotProblem, streamsFromAnother } from "./nodeState";
+import { isRegistered } from "./rejoin";
+import type { RepmgrNodeFacts, RepmgrNodeInputs } from "./repmgrNode";
+
+/** A standby that was just started or told whom to follow needs a moment until it streams. */
+const ATTACH_DEADLINE_MS = 60_000;
+
+/** Before the standby is told to follow: with its slot back it may stream by itself. */
+export function planSlot(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts): Action[] {
+  const problem = slotProblem(want, view);
+  const upstream = expectedUpstream(want, view);
+  return problem === undefined || upstream === undefined ? [] : [makeSlot(want, upstream, problem)];
+}
+
+function makeSlot(want: RepmgrNodeInputs, { member }: MemberFacts, problem: string): Action {
+  const slot = sqlLiteral(`repmgr_slot_${want.nodeId}`);
+  const on = { host: member.host, database: "postgres" };
+  const why = `the slot of ${want.node}, which keeps the WAL it still needs, is ${problem}: make it`;
+  return sqlAction(want, on, why, [
+    `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${slot} and wal_status = 'lost';`,
+    `select pg_create_physical_replication_slot(${slot}, true) where not exists (select from pg_replication_slots where slot_name = ${slot});`,
+  ]);
+}
+
+/**
+ * repmgr drops a standby's slot on the node it leaves only when it is free at once and that node is up, so some are left
+ * behind and keep WAL for nobody.
+ */
+export function planLeftSlots(want: RepmgrNodeInputs, view: ClusterView): Action[] {
+  return leftSlots(want, view).map(({ holder, owner, follows, slot }) =>
+    sqlAction(
+      want,
+      { host: holder.host, database: "postgres" },
+      `${slot} on ${holder.node} keeps WAL for nobody, ${owner.node} ${follows}: drop it`,
+      [
+        `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${sqlLiteral(slot)} and not active;`,
+      ],
+    ),
+  );
+}
+
+export function planFollow(
+  want: RepmgrNodeInputs,
+  { view }: RepmgrNodeFacts,
+  self: LiveMember,
+  primary: LiveMember,
+): Action[] {
+  const problem = followingProblem(want, view, self.facts.running);
+  const upstream = expectedUpstream(want, view);
+  if (problem === undefined || upstream === undefined) return [];
+  const { node, address } = upstream.member;
+  const isElsewhere = streamsFromAnother(self.facts.running, address);
+  const isKnown = isRegistered(want, primary) && knows(self, want, upstream);
+  return [
+    ...(isElsewhere && !isKnown ? [makeSlot(want, upstream, `still to come on ${node}`)] : []),
+    {
+      do: "run",
+      host: want.host,
+      effect: "follow",
+      why: `${problem}: follow ${node}`,
+      script: `${isElsewhere ? "" : `${waitBriefly(want, upstream)} || `}${isKnown ? repmgr(want, `standby follow --upstream-node-id=${upstream.member.id}`) : follow(want, upstream)}`,
+      deadlineMs: ATTACH_DEADLINE_MS,
+    },
+    waitFor(
+      { host: want.host, why: `${want.node} streams from ${node}`, deadlineMs: ATTACH_DEADLINE_MS },
+      instanceOf(want),
+      ({ running, refusal }) => (running === undefined ? refusal : followingProblem(want, view, running)),
+    ),
+  ];
+}
+
+/** "standby follow" looks for both rows in the standby's own database, to which a new one comes late where it stays behind on purpose. */
+function knows({ facts }: LiveMember, { nodeId }: RepmgrNodeInputs, { member }: MemberFacts): boolean {
+  return [nodeId, member.id].every((id) => facts.repmgr?.nodes.some((row) => row.id === id) === true);
+}
+
+/** Shell: tells a standby whom to follow where "standby follow" cannot, such as one that was removed from the cluster and is added again. */
+function follow(want: RepmgrNodeInputs, { member }: MemberFacts): string {
+  const conninfo = sqlLiteral(`${member.conninfo} application_name=${want.node}`);
+  const statements = [
+    `alter system set primary_conninfo = ${conninfo}`,
+    `alter system set primary_slot_name = 'repmgr_slot_${want.nodeId}'`,
+    "select pg_reload_conf()",
+  ];
+  const options = statements.map((statement) => `-c ${sh(statement)}`).join(" ");
+  return asPostgres(want, "psql", `-Xq -v ON_ERROR_STOP=1 -d postgres ${options} >/dev/null`);
+}
+
+/** Shell: succeeds when the standby begins to stream from its upstream by itself within five seconds, as after a start. */
+function waitBriefly(want: RepmgrNodeInputs, { member }: MemberFacts): string {
+  const slot = slotOf(want);
+  const through = slot === undefined ? "" : ` and slot_name = '${slot}'`;
+  const streams = `select count(*) from pg_stat_wal_receiver where status = 'streaming' and sender_host = '${member.address}'${through}`;
+  return `(n=0; until [ "$(${asPostgres(want, "psql", `-XAtqc "${streams}" -d postgres`)})" = 1 ]; do
+  n=$((n + 1)); [ $n -lt 50 ] || exit 1; sleep 0.1; done)`;
+}

@@ -1,0 +1,111 @@
+import type { Action } from "../actions/action";
+import { clusterPaths } from "../families";
+import { sh, sqlLiteral } from "../ssh/quote";
+import { type LiveMember, thePrimary } from "./cluster";
+import { asPostgres, planBootstrap, repmgr, sqlAction } from "./commands";
+import { Refused } from "./kind";
+import { expectedUpstream, knowsItself, registeredType, registrationProblem, repmgrRoleProblem } from "./nodeState";
+import type { RepmgrNodeFacts, RepmgrNodeInputs } from "./repmgrNode";
+
+/** Enters a data node in repmgr.nodes on the primary, as what it is and below the node it follows. */
+export function planRegister(
+  want: RepmgrNodeInputs,
+  { view }: RepmgrNodeFacts,
+  self: LiveMember,
+  primary: LiveMember,
+): Action[] {
+  const rows = primary.facts.repmgr?.nodes ?? [];
+  const row = rows.find(({ id }) => id === want.nodeId);
+  const problem = registrationProblem(want, view, row);
+  if (problem === undefined) return [];
+  if (!rows.some(({ id }) => id === primary.member.id)) return [registerPrimary(want, primary)];
+  const type = registeredType(want, view);
+  const force = row === undefined ? "" : " --force";
+  const upstream = expectedUpstream(want, view)?.member;
+  const below = upstream === undefined || upstream.id === primary.member.id ? "" : ` --upstream-node-id=${upstream.id}`;
+  const why = `${want.node} is ${problem}: register it as ${type}`;
+  if (type !== "standby") {
+    return [{ do: "run", host: want.host, why, script: repmgr(want, `${type} register${force}`) }];
+  }
+  return [registerStandby(want, self, why, `standby register${force}${below}`)];
+}
+
+/**
+ * repmgrd does not start before the node's row has come to its own database, which takes as long as the delay where a standby
+ * stays behind on purpose. So that one catches up, once, until it knows itself; afterwards it need not learn of a change at once.
+ */
+function registerStandby(want: RepmgrNodeInputs, self: LiveMember, why: string, command: string): Action {
+  const { delay } = self.member;
+  const run = { do: "run", host: want.host } as const;
+  if (delay === undefined) return { ...run, why, script: repmgr(want, `${command} --wait-sync=30`) };
+  if (knowsItself(self)) return { ...run, why, script: repmgr(want, command) };
+  const psql = (statement: string): string =>
+    asPostgres(
+      want,
+      "psql",
+      `-Xq -v ON_ERROR_STOP=1 -d postgres -c ${sh(statement)} -c 'select pg_reload_conf()' >/dev/null`,
+    );
+  return {
+    ...run,
+    why: `${why}; its delay of ${delay} is lifted until it has replayed that`,
+    script: `trap ${sh(psql("alter system reset recovery_min_apply_delay"))} EXIT
+${psql("alter system set recovery_min_apply_delay = 0")}
+${repmgr(want, `${command} --wait-sync=60`)}`,
+    deadlineMs: 120_000,
+  };
+}
+
+/**
+ * A standby can only be registered below a registered primary, and after an adoption the primary may be a node whose
+ * own turn comes later. It is entered as `repmgr primary register` there would, which then finds nothing to do.
+ */
+function registerPrimary(want: RepmgrNodeInputs, primary: LiveMember): Action {
+  if (primary.member.node === want.node) {
+    return {
+      do: "run",
+      host: want.host,
+      why: `${want.node} is primary and not registered`,
+      script: repmgr(want, "primary register"),
+    };
+  }
+  const { id, node, host, conninfo } = primary.member;
+  const { repmgrConf } = clusterPaths(want);
+  const values = [node, "primary", conninfo, "repmgr", `repmgr_slot_${id}`, repmgrConf].map(sqlLiteral).join(", ");
+  return sqlAction(
+    want,
+    { host, database: "repmgr" },
+    `${node} is primary and not registered, and ${want.node} goes below it`,
+    [
+      `insert into repmgr.nodes (node_id, active, node_name, type, conninfo, repluser, slot_name, config_file) values (${id}, true, ${values});`,
+    ],
+  );
+}
+
+/** Its own instance, entered at the node that is primary now; from then on repmgrd lets it follow. */
+export function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: LiveMember): Action[] {
+  const role = repmgrRoleProblem(want, self.facts.running);
+  if (role !== undefined || self.facts.repmgr === undefined)
+    return planBootstrap(want, role ?? "without its extension");
+  const primary = thePrimary(want, view);
+  if (primary === undefined)
+    throw new Refused(`cluster ${want.cluster}: a witness is registered at the primary, and no node is primary`);
+  const rows = primary.facts.repmgr?.nodes ?? [];
+  const row = rows.find(({ id }) => id === want.nodeId);
+  const problem = registrationProblem(want, view, row);
+  if (problem === undefined) return [];
+  if (!rows.some(({ id }) => id === primary.member.id)) return [registerPrimary(want, primary)];
+  const { address } = primary.member;
+  // Its own copy of the rows outlives an unregistration, and a registration that was cut; repmgr asks to be sure then.
+  const hasRows = row !== undefined || self.facts.repmgr.nodes.length > 0;
+  return [
+    {
+      do: "run",
+      host: want.host,
+      why: `${want.node} is ${problem}: register it as witness`,
+      script: repmgr(
+        want,
+        `witness register -h ${address} -p ${want.port} -U repmgr -d repmgr${hasRows ? " --force" : ""}`,
+      ),
+    },
+  ];
+}

@@ -1,0 +1,193 @@
+import { until } from "../../lab/wait";
+import { seconds } from "./support/deadlines";
+import { type InventoryFile, QUICK_FAILOVER } from "./support/inventory";
+import { awaitHealthy, awaitPrimary, role, rowArrives, sh, sql } from "./support/oracle";
+import { consequencesOf } from "./support/previewSteps";
+import { suite } from "./support/suite";
+import { must, OUTSIDER, World } from "./support/world";
+
+const TREE = 5433;
+
+/** Two sites: the primary and the witness in the one, a standby in the other. */
+const SITES = {
+  n1: { id: 1, host: "pg1", role: "primary", location: "east" },
+  n2: { id: 2, host: "pg2", location: "west" },
+  n3: { id: 3, host: "pg3", role: "witness" },
+};
+
+/** t3 follows t2, and t4 is an hour behind. */
+const CASCADE = {
+  t1: { id: 1, host: OUTSIDER, role: "primary" },
+  t2: { id: 2, host: "pg1" },
+  t3: { id: 3, host: "pg2", upstream: "t2" },
+  t4: { id: 4, host: "pg3", delay: "1h" },
+};
+const TREE_HOSTS = [OUTSIDER, "pg1", "pg2", "pg3"];
+
+function twoTopologies(inventory: InventoryFile, address: string): void {
+  inventory.hosts[OUTSIDER] = { address };
+  Object.assign(inventory.postgresql_clusters.main as object, { nodes: SITES });
+  inventory.postgresql_clusters.tree = {
+    version: 17,
+    port: TREE,
+    nodes: CASCADE,
+    repmgr: { options: QUICK_FAILOVER, password_secret: "main_repmgr_password" },
+  };
+}
+
+/** "n2<n1" for a standby n2 registered below n1, with its priority and location. */
+const REGISTERED = `select string_agg(format('%s<%s %s %s %s', n.node_name, coalesce(u.node_name, '-'), n.type, n.priority, n.location), ', ' order by n.node_id)
+  from repmgr.nodes n left join repmgr.nodes u on u.node_id = n.upstream_node_id`;
+const INACTIVE = "select coalesce(string_agg(slot_name, ','), '') from pg_replication_slots where not active";
+
+suite(
+  "a witness and two sites; a cascading and a delayed standby",
+  () => World.fresh(),
+  ({ test }) => {
+    const registered = ({ lab }: World, host: string, port = 5432): Promise<string> =>
+      sql(lab, host, REGISTERED, { port, database: "repmgr" });
+    const sender = async ({ lab }: World, host: string): Promise<string> => {
+      const address = await sql(
+        lab,
+        host,
+        "select max(sender_host) from pg_stat_wal_receiver where status = 'streaming'",
+        {
+          port: TREE,
+        },
+      );
+      return TREE_HOSTS.find((name) => lab.host(name).address === address) ?? "nobody";
+    };
+    const follows = (world: World, host: string, whom: string): Promise<void> =>
+      until(`${host} streams from ${whom}`, seconds(60), async () => {
+        const now = await sender(world, host).catch((e: unknown) => String(e));
+        return now === whom || `it streams from ${now}`;
+      });
+    /** A row of the tree's primary reaches all but the one that is an hour behind, which has it on its disk. */
+    const isDelayed = async ({ lab }: World, primary: string): Promise<void> => {
+      await rowArrives(
+        lab,
+        primary,
+        TREE_HOSTS.filter((host) => host !== primary && host !== "pg3"),
+        { port: TREE },
+      );
+      const written = await sql(lab, primary, "select pg_current_wal_flush_lsn()", { port: TREE });
+      await until("pg3 has received the row", seconds(30), async () => {
+        const received = await sql(lab, "pg3", `select pg_last_wal_receive_lsn() >= '${written}'`, { port: TREE });
+        return received === "t" || "not yet";
+      });
+      const behind = `select pg_last_wal_replay_lsn() < '${written}' and current_setting('recovery_min_apply_delay') = '1h'`;
+      expect(await sql(lab, "pg3", behind, { port: TREE })).toBe("t");
+    };
+    const isWhole = async (world: World, primaries: { main: string; tree: string }): Promise<void> => {
+      const { lab } = world;
+      must(await world.up(["--skip-preview"]));
+      await awaitHealthy(lab, ["pg1", "pg2"]);
+      const other = primaries.main === "pg1" ? "pg2" : "pg1";
+      await rowArrives(lab, primaries.main, [other]);
+      for (const [host, whom] of [
+        ["pg2", "pg1"],
+        ["pg3", primaries.tree],
+      ] as const) {
+        expect([host, await sender(world, host)]).toEqual([host, whom]);
+      }
+      await isDelayed(world, primaries.tree);
+      for (const host of TREE_HOSTS) expect([host, await sql(lab, host, INACTIVE, { port: TREE })]).toEqual([host, ""]);
+      must(await world.preview(["--expect-no-changes"]));
+    };
+
+    test("a preview says what begins where; up makes both, and then nothing is left to do", async (world) => {
+      const { lab } = world;
+      world.edit((inventory) => twoTopologies(inventory, lab.host(OUTSIDER).address));
+      const { stdout } = must(await world.preview(["--json"]));
+      expect(consequencesOf(stdout)).toEqual(
+        expect.arrayContaining([
+          "cluster main: it is new and begins on pg1, from which pg2 will be cloned; pg3 gets the witness",
+          "cluster tree: it is new and begins on pg4, from which pg1, pg2, pg3 will be cloned",
+        ]),
+      );
+      await isWhole(world, { main: "pg1", tree: OUTSIDER });
+      const cloned = world.stack.actions().filter(({ why }) => why.startsWith("clone t3"));
+      expect(cloned.map(({ why }) => why)).toEqual(["clone t3 from t2, which t3 follows"]);
+      const rows = "n1<- primary 100 east, n2<n1 standby 100 west, n3<n1 witness 0 east";
+      for (const host of ["pg1", "pg2", "pg3"]) expect([host, await registered(world, host)]).toEqual([host, rows]);
+      expect(await registered(world, OUTSIDER, TREE)).toBe(
+        "t1<- primary 100 default, t2<t1 standby 100 default, t3<t2 standby 100 default, t4<t1 standby 0 default",
+      );
+      for (const host of ["pg1", "pg2", OUTSIDER]) {
+        expect(await sql(lab, host, "show recovery_min_apply_delay", { port: TREE })).toBe("0");
+      }
+    });
+
+    test("a site that sees nobody of the primary's site promotes nobody; repmgrd moves who lost its upstream", async (world) => {
+      const { lab } = world;
+      await Promise.all([lab.poweroff("pg1"), lab.poweroff("pg3")]);
+      await until("n2 has decided", seconds(60), async () => {
+        const log = await sh(lab, "pg2", "journalctl -u repmgrd-main --no-pager -o cat | tail -n 40");
+        return log.includes('no nodes from the primary location "east" visible') || log;
+      });
+      expect(await role(lab, "pg2")).toBe("standby");
+      await follows(world, "pg2", OUTSIDER);
+      await Promise.all([lab.poweron("pg1"), lab.poweron("pg3")]);
+      await awaitHealthy(lab, ["pg1", "pg2"]);
+      expect(await role(lab, "pg2")).toBe("standby");
+    });
+
+    test("the review shows who follows the wrong node, and up moves it back and leaves no slot behind", async (world) => {
+      const { stdout } = must(await world.preview(["--json"]));
+      expect(consequencesOf(stdout).join("\n")).toMatch(
+        /cluster tree: pg2: detached: it streams from .*, not from t2: follow t2/,
+      );
+      await isWhole(world, { main: "pg1", tree: OUTSIDER });
+    });
+
+    test("the primary's host loses power: the other site takes over, because the witness lost it, too", async (world) => {
+      const { lab } = world;
+      await lab.poweroff("pg1");
+      expect(await awaitPrimary(lab, ["pg2"])).toBe("pg2");
+      await until("the witness follows", seconds(60), async () => {
+        const rows = await registered(world, "pg3");
+        return rows.includes("n3<n2 witness") || rows;
+      });
+      await lab.poweron("pg1");
+      await until("pg1 answers and the start guard has decided", seconds(60), async () => {
+        const state = await sh(lab, "pg1", "systemctl show -p ActiveState --value postgresql-main");
+        return state === "failed" || `postgresql-main is ${state}`;
+      });
+      await isWhole(world, { main: "pg2", tree: OUTSIDER });
+    });
+
+    test("the tree's primary dies, and the witness's data are lost: up repairs both", async (world) => {
+      const { lab } = world;
+      await sh(lab, OUTSIDER, "kill -9 $(head -n 1 /var/lib/postgresql/17/tree/postmaster.pid)");
+      await sh(lab, "pg3", "systemctl stop postgresql-main; rm -rf /var/lib/postgresql/17/main");
+      expect(await awaitPrimary(lab, ["pg1", "pg2", "pg3"], TREE)).toBe("pg1");
+      await follows(world, "pg3", "pg1");
+      await isWhole(world, { main: "pg2", tree: "pg1" });
+      expect(await registered(world, "pg3")).toBe(
+        "n1<n2 standby 100 east, n2<- primary 100 west, n3<n2 witness 0 east",
+      );
+    });
+
+    test("the witness is refused while it is needed; a cascading standby goes with its slot", async (world) => {
+      const { lab } = world;
+      const nodesOf = (inventory: InventoryFile, cluster: string): object =>
+        inventory.postgresql_clusters[cluster]?.nodes as object;
+      world.edit((inventory) => Reflect.deleteProperty(nodesOf(inventory, "main"), "n3"));
+      const refused = await world.preview();
+      expect(refused.code).not.toBe(0);
+      expect(refused.output).toMatch(/automatic failover would split the brain: 'n2' is the only standby/);
+      world.edit((inventory) => {
+        Object.assign(inventory.postgresql_clusters.main as object, { nodes: SITES });
+        Reflect.deleteProperty(nodesOf(inventory, "tree"), "t3");
+      });
+      must(await world.up(["--skip-preview"]));
+      expect(
+        await sql(lab, "pg1", "select count(*) from pg_replication_slots where slot_name = 'repmgr_slot_3'", {
+          port: TREE,
+        }),
+      ).toBe("0");
+      expect(await registered(world, "pg1", TREE)).not.toContain("t3");
+      must(await world.preview(["--expect-no-changes"]));
+    });
+  },
+);
