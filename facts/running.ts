@@ -62,6 +62,8 @@ export interface RunningFacts {
   readonly fileSettings: Readonly<Record<string, FileSetting>>;
   readonly hbaErrors: readonly string[];
   readonly walReceiver: WalReceiver | null;
+  /** It holds WAL that it must not replay yet; undefined is as good as false. */
+  readonly waitsToApply?: boolean;
   readonly replicas: readonly Replica[];
   readonly slots: readonly Slot[];
   readonly roles: readonly RoleFact[];
@@ -121,6 +123,7 @@ export const RUNNING_SQL = `select json_build_object(
   'hbaErrors', (select coalesce(json_agg(format('line %s: %s', line_number, error)), '[]') from pg_hba_file_rules where error is not null),
   'walReceiver', (select json_build_object('status', status, 'senderHost', sender_host, 'senderPort', sender_port,
       'slot', slot_name) from pg_stat_wal_receiver),
+  'waitsToApply', exists (select from pg_stat_activity where backend_type = 'startup' and wait_event = 'RecoveryApplyDelay'),
   'replicas', (select coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'syncState', sync_state,
       'lagBytes', coalesce(pg_wal_lsn_diff(l.lsn, replay_lsn), 0))), '[]') from pg_stat_replication),
   'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'active', active, 'walStatus', wal_status)), '[]')

@@ -2,7 +2,15 @@ import { type Action, waitFor } from "../actions/action";
 import { sh, sqlLiteral } from "../ssh/quote";
 import { asPostgres, repmgr, sqlAction } from "./commands";
 import { type ClusterView, instanceOf, type LiveMember, type MemberFacts } from "./cluster";
-import { expectedUpstream, followingProblem, leftSlots, slotOf, slotProblem, streamsFromAnother } from "./nodeState";
+import {
+  expectedUpstream,
+  followingProblem,
+  leftSlots,
+  slotOf,
+  slotProblem,
+  streamsFromAnother,
+  waitsItsDelay,
+} from "./nodeState";
 import { isRegistered } from "./rejoin";
 import type { RepmgrNodeFacts, RepmgrNodeInputs } from "./repmgrNode";
 
@@ -53,8 +61,10 @@ export function planFollow(
   const upstream = expectedUpstream(want, view);
   if (problem === undefined || upstream === undefined) return [];
   const { node, address } = upstream.member;
-  const isElsewhere = streamsFromAnother(self.facts.running, address);
-  const isKnown = isRegistered(want, primary) && knows(self, want, upstream);
+  const isWaiting = waitsItsDelay(self.member, self.facts.running);
+  const isElsewhere = isWaiting || streamsFromAnother(self.facts.running, address);
+  // It would wait, in vain, until the standby streams.
+  const isKnown = !isWaiting && isRegistered(want, primary) && knows(self, want, upstream);
   return [
     ...(isElsewhere && !isKnown ? [makeSlot(want, upstream, `still to come on ${node}`)] : []),
     {

@@ -1,3 +1,4 @@
+import { parseConninfo } from "../facts/conninfo";
 import type { RegisteredNode, RunningFacts } from "../facts/running";
 import { verifies } from "../facts/scram";
 import {
@@ -34,6 +35,7 @@ export function followingProblem(want: RepmgrNodeInputs, view: ClusterView, runn
   if (upstream === undefined) return undefined;
   const { walReceiver } = running;
   const { node, address } = upstream.member;
+  if (waitsItsDelay(memberOf(view, want.node).member, running)) return toldProblem(want, upstream.member, running);
   if (walReceiver === null || walReceiver.status !== "streaming") return `detached: it does not stream from ${node}`;
   if (walReceiver.senderHost !== address || walReceiver.senderPort !== want.port) {
     return `detached: it streams from ${walReceiver.senderHost ?? "?"}:${walReceiver.senderPort ?? "?"}, not from ${node}`;
@@ -41,6 +43,28 @@ export function followingProblem(want: RepmgrNodeInputs, view: ClusterView, runn
   const slot = slotOf(want);
   if (slot !== undefined && walReceiver.slot !== slot) return `detached: it streams without its slot ${slot}`;
   return undefined;
+}
+
+/**
+ * After a start a standby first replays what it has on disk, and streams only when that is done (xlogrecovery.c,
+ * WaitForWALToBecomeAvailable). One that stays behind on purpose takes as long as its delay for it.
+ */
+export function waitsItsDelay({ delay }: Member, { walReceiver, waitsToApply }: RunningFacts): boolean {
+  return delay !== undefined && walReceiver === null && waitsToApply === true;
+}
+
+function toldProblem(
+  want: RepmgrNodeInputs,
+  { node, address }: Member,
+  { settings }: RunningFacts,
+): string | undefined {
+  const told = parseConninfo(settings.primary_conninfo?.setting ?? "");
+  if (told.host !== address || Number(told.port ?? 5432) !== want.port) {
+    return `detached: it is going to stream from ${told.host ?? "?"}:${told.port ?? "5432"}, not from ${node}`;
+  }
+  const slot = slotOf(want);
+  if (slot === undefined || settings.primary_slot_name?.setting === slot) return undefined;
+  return `detached: it is going to stream without its slot ${slot}`;
 }
 
 /** What is wrong with the slot that keeps WAL for a standby on its upstream; undefined when it needs none or it is there. */

@@ -7,6 +7,9 @@ import { Refused } from "./kind";
 import { expectedUpstream, knowsItself, registeredType, registrationProblem, repmgrRoleProblem } from "./nodeState";
 import type { RepmgrNodeFacts, RepmgrNodeInputs } from "./repmgrNode";
 
+/** A row, a checkpoint and its replay. */
+const LIFTED_DEADLINE_MS = 180_000;
+
 /** Enters a data node in repmgr.nodes on the primary, as what it is and below the node it follows. */
 export function planRegister(
   want: RepmgrNodeInputs,
@@ -27,32 +30,48 @@ export function planRegister(
   if (type !== "standby") {
     return [{ do: "run", host: want.host, why, script: repmgr(want, `${type} register${force}`) }];
   }
-  return [registerStandby(want, self, why, `standby register${force}${below}`)];
+  return [registerStandby(want, self, primary, why, `standby register${force}${below}`)];
 }
 
-/**
- * repmgrd does not start before the node's row has come to its own database, which takes as long as the delay where a standby
- * stays behind on purpose. So that one catches up, once, until it knows itself; afterwards it need not learn of a change at once.
- */
-function registerStandby(want: RepmgrNodeInputs, self: LiveMember, why: string, command: string): Action {
+function registerStandby(
+  want: RepmgrNodeInputs,
+  self: LiveMember,
+  primary: LiveMember,
+  why: string,
+  command: string,
+): Action {
   const { delay } = self.member;
   const run = { do: "run", host: want.host } as const;
   if (delay === undefined) return { ...run, why, script: repmgr(want, `${command} --wait-sync=30`) };
   if (knowsItself(self)) return { ...run, why, script: repmgr(want, command) };
-  const psql = (statement: string): string =>
-    asPostgres(
-      want,
-      "psql",
-      `-Xq -v ON_ERROR_STOP=1 -d postgres -c ${sh(statement)} -c 'select pg_reload_conf()' >/dev/null`,
-    );
   return {
     ...run,
     why: `${why}; its delay of ${delay} is lifted until it has replayed that`,
-    script: `trap ${sh(psql("alter system reset recovery_min_apply_delay"))} EXIT
-${psql("alter system set recovery_min_apply_delay = 0")}
-${repmgr(want, `${command} --wait-sync=60`)}`,
-    deadlineMs: 120_000,
+    script: registerUndelayed(want, primary, command),
+    deadlineMs: LIFTED_DEADLINE_MS,
   };
+}
+
+/**
+ * Shell. repmgrd does not start before the node's row has come to its own database, which takes as long as the delay where a
+ * standby stays behind on purpose. So that one catches up, once, until it knows itself, and makes a restartpoint, behind which
+ * it does not go back when it is started again.
+ */
+function registerUndelayed(want: RepmgrNodeInputs, { member }: LiveMember, command: string): string {
+  const psql = (args: string): string => asPostgres(want, "psql", `-XAtq -v ON_ERROR_STOP=1 ${args}`);
+  const reloaded = (statement: string): string =>
+    psql(`-d postgres -c ${sh(statement)} -c 'select pg_reload_conf()' >/dev/null`);
+  const there = `-h ${sh(member.address)} -U repmgr -d repmgr`;
+  return `trap ${sh(reloaded("alter system reset recovery_min_apply_delay"))} EXIT
+${reloaded("alter system set recovery_min_apply_delay = 0")}
+${repmgr(want, `${command} --wait-sync=60`)}
+lsn=$(${psql(`${there} -c checkpoint -c 'select pg_current_wal_flush_lsn()'`)})
+tries=0
+until [ "$(${psql(`-d postgres -c "select pg_last_wal_replay_lsn() >= '$lsn'"`)})" = t ]; do
+  tries=$((tries + 1)); [ $tries -lt 600 ] || { echo "$lsn is still not replayed" >&2; exit 1; }
+  sleep 0.1
+done
+${psql("-d postgres -c checkpoint")}`;
 }
 
 /**

@@ -4,6 +4,7 @@ import { clusterPaths } from "../families";
 import { sh } from "../ssh/quote";
 import { asPostgres, repmgr, runService } from "./commands";
 import { Refused } from "./kind";
+import { waitsItsDelay } from "./nodeState";
 import type { PgClusterInputs } from "./pgCluster";
 import type { PendingRestart } from "./restartNeeds";
 import { START_DEADLINE_MS } from "./revive";
@@ -91,6 +92,7 @@ function planAttached(want: PgClusterInputs, view: ClusterView, primary: LiveMem
         target ??= (await ask(primary.member.host, probe)).running?.walBytes;
         const { running, refusal } = await ask(member.host, probe);
         if (running === undefined || target === undefined) return refusal || "not running";
+        if (waitsItsDelay(member, running)) return undefined;
         if (running.walReceiver?.status !== "streaming") return "it does not stream yet";
         if (member.delay !== undefined) return undefined;
         return running.walBytes >= target
@@ -118,7 +120,8 @@ function restart(want: PgClusterInputs, { member, facts }: LiveMember, need: Pen
       instanceOf(want),
       ({ running, refusal }) => {
         if (running === undefined) return refusal || "not running";
-        if (role === "standby" && running.walReceiver?.status !== "streaming") return "it does not stream yet";
+        const isFed = running.walReceiver?.status === "streaming" || waitsItsDelay(member, running);
+        if (role === "standby" && !isFed) return "it does not stream yet";
         return running.inRecovery === facts.running.inRecovery ? undefined : "its role changed";
       },
     ),

@@ -190,7 +190,7 @@ describe("a standby that stays behind on purpose", () => {
     const fresh = delayed(known.slice(0, 2), known.slice(0, 2));
     expect(facts.whys(planOf(fresh))).toEqual([`pg3: n3 is not registered: register it as standby; ${LIFTED}`]);
     expect(shellOf(fresh)).toMatch(
-      /trap .*alter system reset recovery_min_apply_delay.* EXIT\n.*alter system set recovery_min_apply_delay = 0[\s\S]*standby register --wait-sync=60/,
+      /trap .*alter system reset recovery_min_apply_delay.* EXIT\n.*alter system set recovery_min_apply_delay = 0[\s\S]*standby register --wait-sync=60[\s\S]*-h '198.18.0.11' .* -c checkpoint[\s\S]*-d postgres -c checkpoint$/m,
     );
     const cut = delayed(facts.rows(), facts.rows().slice(0, 2));
     expect(facts.whys(planOf(cut))).toEqual([
@@ -216,6 +216,44 @@ describe("a standby that stays behind on purpose", () => {
       "none",
       "1h on purpose",
     ]);
+  });
+
+  describe("that was started again streams only when it has replayed what it has, which takes its delay", () => {
+    const started = (host: string, name: string, over: object = {}): InstanceFacts => {
+      const told = `host=${host} port=5432 user=repmgr application_name=n3`;
+      const settings = { primary_conninfo: facts.setting(told), primary_slot_name: facts.setting(name) };
+      return facts.standby(3, 1, { walReceiver: null, waitsToApply: true, settings, ...over });
+    };
+    const of = (self: InstanceFacts): Case => ({
+      ...delayed(facts.rows(), known),
+      nodes: [primary(facts.rows(), [slot(2), slot(3, false)]), facts.standby(2), self],
+    });
+
+    test.each<[string, InstanceFacts, string]>([
+      ["it is told to follow the right one", started("198.18.0.11", "repmgr_slot_3"), "attached"],
+      [
+        "it is told to follow another",
+        started("198.18.0.12", "repmgr_slot_3"),
+        "detached: it is going to stream from 198.18.0.12:5432, not from n1",
+      ],
+      [
+        "it is told another slot",
+        started("198.18.0.11", "mine"),
+        "detached: it is going to stream without its slot repmgr_slot_3",
+      ],
+      [
+        "it has nothing to replay, and does not stream",
+        started("198.18.0.11", "repmgr_slot_3", { waitsToApply: false }),
+        "detached: it does not stream from n1",
+      ],
+    ])("%s", (_, self, state) => expect(seenOf(of(self)).state).toBe(state));
+
+    test("nothing is to do for it; told wrong, it is told again without repmgr, which would wait for it to stream", () => {
+      expect(planOf(of(started("198.18.0.11", "repmgr_slot_3")))).toEqual([]);
+      expect(shellOf(of(started("198.18.0.12", "repmgr_slot_3")))).toMatch(
+        /alter system set primary_conninfo = .*198\.18\.0\.11/,
+      );
+    });
   });
 
   test("promotes nobody: a cluster of it alone is not waited for", () => {
