@@ -1,5 +1,5 @@
 import type { Checked } from "./check";
-import { checkFailover } from "./checkFailover";
+import { checkElection } from "./checkElection";
 import { isAddress } from "./network";
 import { unknownName } from "./nearest";
 import { locationOf } from "./nodeDefaults";
@@ -28,7 +28,7 @@ export function checkNodes(checked: Checked, name: string, cluster: RawCluster):
   }
   if (!checked.isWhole([...at, "nodes"])) return;
   checkRoles(checked, at, cluster);
-  checkFailover(checked, at, cluster);
+  checkElection(checked, at, cluster);
 }
 
 function checkIds(checked: Checked, at: string[], nodes: [string, RawNode][]): void {

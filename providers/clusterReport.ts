@@ -1,5 +1,7 @@
-import type { PrimaryEvent, WalReceiver } from "../facts/running";
-import { type ClusterInputs, type ClusterView, isLive, livePrimaries, type MemberFacts } from "./cluster";
+import { parseConninfo } from "../facts/conninfo";
+import type { PrimaryEvent, RunningFacts } from "../facts/running";
+import { type ClusterInputs, type ClusterView, isLive, livePrimaries, type Member, type MemberFacts } from "./cluster";
+import { waitsItsDelay } from "./nodeState";
 import type { PgClusterInputs, PgClusterOutputs } from "./pgCluster";
 
 export interface NodeReport {
@@ -8,7 +10,7 @@ export interface NodeReport {
   readonly role: "primary" | "standby" | "witness" | "down";
   /** Of a stopped node, the last one it has written or replayed; 0 without data. */
   readonly timeline: number;
-  /** The node it streams from, an address when that is none of the cluster, or "none". */
+  /** The node it streams from, or is going to once its delay is over, an address when that is none of the cluster, or "none". */
   readonly follows: string;
   /** Coarse on purpose: an exact number would differ at every look and hide what matters. */
   readonly lag: string;
@@ -42,16 +44,27 @@ export function describeNode(inputs: ClusterInputs, view: ClusterView, m: Member
     host: member.host,
     role: roleOf(m),
     timeline: facts.running?.timeline ?? facts.control?.timeline ?? 0,
-    follows: followedBy(inputs, view, facts.running?.walReceiver ?? null),
+    follows: followedBy(inputs, view, m),
     lag: lagOf(m, livePrimaries(view)[0]),
   };
 }
 
-function followedBy({ port }: ClusterInputs, view: ClusterView, receiver: WalReceiver | null): string {
-  if (receiver === null || receiver.status !== "streaming" || receiver.senderHost === null) return "none";
-  const { senderHost, senderPort } = receiver;
-  const known = view.find(({ member }) => member.address === senderHost && senderPort === port);
-  return known?.member.node ?? `${bracketed(senderHost)}:${senderPort ?? "?"}`;
+function followedBy({ port }: ClusterInputs, view: ClusterView, { member, facts }: MemberFacts): string {
+  if (facts.running === undefined) return "none";
+  const from = senderOf(member, facts.running);
+  if (from === undefined) return "none";
+  const known = view.find((m) => m.member.address === from.host && from.port === port);
+  return known?.member.node ?? `${bracketed(from.host)}:${from.port ?? "?"}`;
+}
+
+function senderOf(member: Member, running: RunningFacts): { host: string; port: number | null } | undefined {
+  const { walReceiver, settings } = running;
+  if (walReceiver?.status === "streaming" && walReceiver.senderHost !== null) {
+    return { host: walReceiver.senderHost, port: walReceiver.senderPort };
+  }
+  if (!waitsItsDelay(member, running)) return undefined;
+  const { host, port = "5432" } = parseConninfo(settings.primary_conninfo?.setting ?? "");
+  return host === undefined ? undefined : { host, port: Number(port) };
 }
 
 /** As the primary tells it; while there is none, as the first node does that answers. A witness keeps events of its own. */

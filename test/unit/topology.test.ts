@@ -250,6 +250,8 @@ describe("a standby that stays behind on purpose", () => {
 
     test("nothing is to do for it; told wrong, it is told again without repmgr, which would wait for it to stream", () => {
       expect(planOf(of(started("198.18.0.11", "repmgr_slot_3")))).toEqual([]);
+      const view = facts.view(of(started("198.18.0.11", "repmgr_slot_3")).nodes, undefined, 3);
+      expect(describeCluster(facts.pgClusterInputs(), view).nodes[2]?.follows).toBe("n1");
       expect(shellOf(of(started("198.18.0.12", "repmgr_slot_3")))).toMatch(
         /alter system set primary_conninfo = .*198\.18\.0\.11/,
       );

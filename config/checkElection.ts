@@ -12,7 +12,7 @@ interface Voters {
 }
 
 /** Whether an automatic failover would be a safe one, and whether it would ever happen. */
-export function checkFailover(checked: Checked, at: string[], cluster: RawCluster): void {
+export function checkElection(checked: Checked, at: string[], cluster: RawCluster): void {
   if (cluster.failover !== "automatic" || !checked.isWhole([...at, "failover"])) return;
   const nodes = Object.entries(cluster.nodes);
   const standbys = nodes.filter(([, { role, upstream }]) => {
