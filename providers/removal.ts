@@ -1,3 +1,4 @@
+import { parseConninfo } from "../facts/conninfo";
 import { clusterPaths, type ClusterPlace, shortUnit } from "../families";
 import {
   type ClusterInputs,
@@ -140,5 +141,9 @@ function quorumProblems(
 /** A standby of the primary itself, or the witness; each of them running (repmgr documentation, "Using a witness server"). */
 function isVoter(m: MemberFacts, primary: LiveMember): boolean {
   if (!isLive(m) || m === primary) return false;
-  return m.member.witness || m.facts.running.walReceiver?.senderHost === primary.member.address;
+  const { walReceiver, waitsToApply, settings } = m.facts.running;
+  // One that waits its delay after a start votes as well, although it does not stream yet.
+  const isWaiting = walReceiver === null && waitsToApply === true;
+  const sender = isWaiting ? parseConninfo(settings.primary_conninfo?.setting ?? "").host : walReceiver?.senderHost;
+  return m.member.witness || sender === primary.member.address;
 }

@@ -4,6 +4,7 @@ import type { RegisteredNode, Slot } from "../../facts/running";
 import { describeCluster } from "../../providers/clusterReport";
 import { pgInstanceKind } from "../../providers/pgInstance";
 import { repmgrNodeKind, type RepmgrNodeInputs } from "../../providers/repmgrNode";
+import { removalProblems } from "../../providers/removal";
 import { planRevival } from "../../providers/revive";
 import { planRollingRestart } from "../../providers/rollingRestart";
 import * as facts from "../support/facts";
@@ -247,6 +248,25 @@ describe("a standby that stays behind on purpose", () => {
         "detached: it does not stream from n1",
       ],
     ])("%s", (_, self, state) => expect(seenOf(of(self)).state).toBe(state));
+
+    test("it votes all the same, so that another may leave", () => {
+      const [first, second, self] = of(started("198.18.0.11", "repmgr_slot_3")).nodes as [
+        InstanceFacts,
+        InstanceFacts,
+        InstanceFacts,
+      ];
+      const leave = (late: InstanceFacts): string[] => {
+        const view = [
+          ...facts.view([first, second, late], undefined, 3),
+          { member: facts.member(4), facts: facts.standby(4) },
+        ];
+        return removalProblems(facts.clusterInputs(), view, ["n4"], 0);
+      };
+      expect(leave(self)).toEqual([]);
+      expect(leave(facts.standby(3, 1, { walReceiver: null }))).toEqual([
+        expect.stringContaining("n4 cannot be removed now"),
+      ]);
+    });
 
     test("nothing is to do for it; told wrong, it is told again without repmgr, which would wait for it to stream", () => {
       expect(planOf(of(started("198.18.0.11", "repmgr_slot_3")))).toEqual([]);
