@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../../lab/wait";
 import { seconds } from "./support/deadlines";
 import { adopt, freeInventory, handMade, processes } from "./support/handMade";
@@ -7,6 +8,8 @@ import { awaitPrimary, rowArrives, sh, sql, type SqlOptions } from "./support/or
 import { CANARIES } from "./support/secrets";
 import { type Suite, suite } from "./support/suite";
 import { HOSTS, must } from "./support/world";
+
+const SETTLED_MS = 2_000;
 
 /** What holds for a taken over cluster, whoever has built it. */
 function takesOver({ test }: Suite, files: readonly string[], at: SqlOptions = {}): void {
@@ -21,11 +24,16 @@ function takesOver({ test }: Suite, files: readonly string[], at: SqlOptions = {
     )),
   ];
 
+  const seen = (lab: Parameters<typeof processes>[0]): Promise<string[]> =>
+    state(lab).catch((error: unknown) => [String(error)]);
+
   test("adopt names what is missing, and writes nothing", async (world) => {
-    // Debian's repmgrd forks itself into the background, and for a moment there are two.
+    // Debian's repmgrd forks itself into the background, and may be about to when it is seen.
     await until("one PostgreSQL and one repmgrd run on each host", seconds(30), async () => {
-      begun = await state(world.lab).catch((error: unknown) => [String(error)]);
-      return begun.length > 1 || (begun[0] ?? "");
+      const first = await seen(world.lab);
+      await pause(SETTLED_MS);
+      begun = await seen(world.lab);
+      return (begun.length > 1 && begun.join() === first.join()) || `${first.join("; ")}\nthen ${begun.join("; ")}`;
     });
     const output = join(world.state, "two.yml");
     const refused = await adopt(world, output, HOSTS.slice(0, 2));
