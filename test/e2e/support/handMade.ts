@@ -29,6 +29,7 @@ export async function handMade(how: "debian" | "playbook"): Promise<World> {
       const lines = Object.entries(settings).map(([name, value]) => `${name}=${sh(value)}`);
       const done = await lab.exec(host, [...lines, script].join("\n"), {
         stdin: `${SECRETS.main_repmgr_password}\n`,
+        deadlineMs: seconds(60),
       });
       if (done.code !== 0) throw new Error(`${host}: ${how}.sh: exit status ${done.code}: ${done.stderr.trim()}`);
     }),
