@@ -63,6 +63,14 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   planDelete(have: F, inputs: I, claims: Claims): Action[];
 }
 
+/** Asked for what only a host can tell that is there, and the inventory says that this one is gone for good. */
+export class HostLost extends Error {
+  constructor(host: string, question: string) {
+    super(`${host} is marked as lost, so "${question}" cannot be answered`);
+    this.name = "HostLost";
+  }
+}
+
 /** A change that would risk data or fight a failover; the message says what to do instead. */
 export class Refused extends Error {
   constructor(message: string) {

@@ -9,7 +9,7 @@ import { parsePostgresConf } from "../facts/postgresConf";
 import { repositoryProbe, type RepositoryFact } from "../facts/repository";
 import { clusterPaths } from "../families";
 import { anticipateReviews } from "./anticipation";
-import type { BaseInputs, Ctx, Kind } from "./kind";
+import { type BaseInputs, type Ctx, HostLost, type Kind } from "./kind";
 import { changeProblems } from "./preflightChanges";
 import { problemsOf } from "./preflightProblems";
 
@@ -67,7 +67,7 @@ export interface NodeFacts {
 }
 
 /** Owns nothing: looks at every host of a cluster before anything changes and names every problem at once. */
-export const preflightKind: Kind<PreflightInputs, readonly HostFacts[], PreflightOutputs> = {
+export const preflightKind: Kind<PreflightInputs, readonly (HostFacts | undefined)[], PreflightOutputs> = {
   name: "Preflight",
   managed: [
     "cluster",
@@ -101,7 +101,7 @@ export const preflightKind: Kind<PreflightInputs, readonly HostFacts[], Prefligh
   },
 
   anticipate: anticipateReviews,
-  observe: (ctx, inputs) => Promise.all(inputs.nodes.map((node) => ctx.ask(node.host, questionOf(inputs, node)))),
+  observe: (ctx, inputs) => Promise.all(inputs.nodes.map((node) => observeHost(ctx, inputs, node))),
   isAbsent: () => false,
   plan: () => [],
   project: (inputs, have) => ({
@@ -117,6 +117,14 @@ export const preflightKind: Kind<PreflightInputs, readonly HostFacts[], Prefligh
   }),
   planDelete: () => [],
 };
+
+/** Undefined for a host that is lost. */
+function observeHost(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode): Promise<HostFacts | undefined> {
+  return ctx.ask(node.host, questionOf(inputs, node)).catch((error: unknown) => {
+    if (error instanceof HostLost) return undefined;
+    throw error;
+  });
+}
 
 function questionOf(inputs: PreflightInputs, { node }: PreflightNode): ReturnType<typeof hostProbe> {
   const others = inputs.nodes.filter((peer) => peer.node !== node);

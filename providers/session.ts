@@ -7,7 +7,7 @@ import { FactLoader } from "../facts/loader";
 import type { Probe } from "../facts/probe";
 import { SshPool } from "../ssh/pool";
 import type { HostConnection, SecretLookup } from "../ssh/types";
-import type { BaseInputs, Ctx } from "./kind";
+import { type BaseInputs, type Ctx, HostLost } from "./kind";
 import { EngineGone } from "./engine";
 import type { World } from "./lifecycle";
 
@@ -68,9 +68,9 @@ export function openSession(config: SessionConfig): Session {
   };
 }
 
-/** @throws Error for what only a host can tell that is there */
+/** @throws HostLost for what only a host can tell that is there */
 async function ofLost<T>(host: string, probe: Probe<T>): Promise<T> {
-  if (!("nothing" in probe)) throw new Error(`${host} is marked as lost, so "${probe.key}" cannot be answered`);
+  if (!("nothing" in probe)) throw new HostLost(host, probe.key);
   return probe.nothing as T;
 }
 
