@@ -120,7 +120,7 @@ suite(
       });
       const actions = await done(world, async () => must(await world.up(["--skip-preview"])));
       expect(actions.filter(({ host }) => host === OUTSIDER)).toEqual([]);
-      const known = "select string_agg(node_name, ',' order by 1) from repmgr.nodes";
+      const known = "select string_agg(node_name, ',' order by node_name) from repmgr.nodes";
       expect(await sql(lab, "pg1", known, { database: "repmgr" })).toBe("db3,n1,n2");
       expect(await sql(lab, "pg1", "select count(*) from pg_replication_slots where slot_name = 'repmgr_slot_4'")).toBe(
         "0",
