@@ -50,8 +50,13 @@ export interface InstanceFacts {
 /** Of a host whose machine is gone for good. */
 const NOTHING: InstanceFacts = {
   isLost: true,
-  ...{ data: "absent", ownership: "", isStandby: false, hasConfD: false, alive: false, repmgrd: "inactive" },
+  data: "absent",
+  ownership: "",
+  isStandby: false,
+  hasConfD: false,
+  alive: false,
   refusal: "its host is lost",
+  repmgrd: "inactive",
 };
 
 /** PGDATA, control file, SQL and repmgr.nodes of one instance in one go. */

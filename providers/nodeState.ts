@@ -74,7 +74,7 @@ export function slotProblem(want: RepmgrNodeInputs, view: ClusterView): string |
   if (
     member.witness ||
     facts.running?.inRecovery !== true ||
-    upstream?.facts.running === undefined ||
+    upstream === undefined ||
     upstream.member.node === want.node
   )
     return undefined;
@@ -95,7 +95,7 @@ export function fellBehind(want: RepmgrNodeInputs, view: ClusterView): string | 
   const { member, facts } = memberOf(view, want.node);
   const upstream = expectedUpstream(want, view);
   const { running } = facts;
-  if (member.witness || running?.inRecovery !== true || upstream?.facts.running === undefined) return undefined;
+  if (member.witness || running?.inRecovery !== true || upstream === undefined) return undefined;
   if (followingProblem(want, view, running) === undefined || running.walReceiver?.status === "streaming")
     return undefined;
   const set = (name: string): string => running.settings[name]?.setting ?? "";

@@ -29,6 +29,7 @@ export function hostOf(inventory: Inventory, name: string): HostSpec {
 
 /** What every resource of a cluster knows of it. */
 export function sharedInputs(spec: ClusterSpec, inventory: Inventory): SharedInputs {
+  const { passFile } = clusterPaths(unitSpec(spec));
   return {
     reach: reachOf(
       inventory,
@@ -43,7 +44,7 @@ export function sharedInputs(spec: ClusterSpec, inventory: Inventory): SharedInp
     failover: spec.failover,
     members: spec.nodes.map((node) => {
       const { name, id, host, address, initialRole, delay } = node;
-      const conninfo = nodeConninfo(spec, node, clusterPaths({ ...spec, cluster: spec.name }).passFile);
+      const conninfo = nodeConninfo(spec, node, passFile);
       return { node: name, id, host, address, conninfo, witness: initialRole === "witness", delay };
     }),
   };

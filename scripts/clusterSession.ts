@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { z } from "zod";
 import { Stopped } from "../actions/stop";
 import { formatProblems, loadInventory } from "../config/loadInventory";
@@ -6,9 +5,8 @@ import type { ClusterSpec, Inventory, NodeSpec } from "../config/types";
 import { type Ctx, Refused } from "../providers/kind";
 import { openSession, type Session } from "../providers/session";
 import { reachOf } from "../resources/inputs";
-import { endChildren, runChild } from "./childProcess";
-import { projectRoot } from "./projectRoot";
-import { ensurePulumi } from "./pulumiCli";
+import { endChildren } from "./childProcess";
+import { runOnStack, type StackChoice } from "./ownStack";
 
 const DEADLINE_MS = 60_000;
 const PROJECT = "repmgr-pulumi:";
@@ -16,13 +14,6 @@ const configuration = z.record(z.string(), z.object({ value: z.string().optional
 
 /** Said by a person on the command line, where that cannot be done: no stack trace, no usage. */
 export class CommandError extends Error {}
-
-export interface StackChoice {
-  /** Instead of the selected one, as for pulumi preview. */
-  readonly stack?: string;
-  /** Instead of Pulumi.<stack>.yaml, as for pulumi preview. */
-  readonly configFile?: string;
-}
 
 /** Hosts and inventory of a stack, for a command that acts beside Pulumi with the same facts, plans and executor. */
 export interface ClusterSession {
@@ -36,14 +27,6 @@ export interface ClusterSession {
   readonly secret: (name: string) => string;
   /** Asks the hosts of a cluster anew at every question. */
   readonly hostsOf: (cluster: ClusterSpec) => Ctx;
-}
-
-export const STACK_OPTIONS = { stack: { type: "string" }, "config-file": { type: "string" } } as const;
-
-/** @param values what parseArgs found of STACK_OPTIONS; files are meant from where npm was typed */
-export function stackChoice(values: { readonly stack?: string; readonly "config-file"?: string }): StackChoice {
-  const file = values["config-file"];
-  return { stack: values.stack, configFile: file && resolve(process.env.INIT_CWD ?? "", file) };
 }
 
 /** Runs a command of the command line: its exit status, or 2 and the reasons when it is refused, or 1 and the error. */
@@ -128,20 +111,8 @@ function sessionOf(
 }
 
 /** Of this project, by name without its prefix; secrets in plain text. */
-async function stackSettings({ stack, configFile }: StackChoice): Promise<ReadonlyMap<string, string>> {
-  const cli = await ensurePulumi((line) => console.error(line));
-  const chosen = [
-    ...(stack === undefined ? [] : ["--stack", stack]),
-    ...(configFile === undefined ? [] : ["--config-file", configFile]),
-  ];
-  const { stdout, output, code } = await runChild({
-    what: "pulumi config",
-    command: cli.bin,
-    args: ["config", "--json", "--show-secrets", "--non-interactive", ...chosen],
-    cwd: projectRoot(),
-    env: { ...process.env, ...cli.env },
-    deadlineMs: DEADLINE_MS,
-  });
+async function stackSettings(choice: StackChoice): Promise<ReadonlyMap<string, string>> {
+  const { stdout, output, code } = await runOnStack(choice, ["config", "--json", "--show-secrets"], DEADLINE_MS);
   // What it printed before it failed may hold a secret.
   if (code !== 0)
     throw new CommandError(

@@ -101,7 +101,7 @@ function slotState(want: RepmgrNodeInputs, view: ClusterView): string {
   const upstream = expectedUpstream(want, view);
   const name = slotOf(want);
   if (memberOf(view, want.node).member.witness || name === undefined) return "";
-  if (upstream?.facts.running === undefined || upstream.member.node === want.node) return "";
+  if (upstream === undefined || upstream.member.node === want.node) return "";
   const slot = upstream.facts.running.slots.find((found) => found.name === name);
   if (slot === undefined) return "missing";
   return slot.walStatus === "lost" ? "lost" : slot.active ? "active" : "unused";

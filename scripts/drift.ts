@@ -1,13 +1,11 @@
 import { writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { endChildren, runChild } from "./childProcess";
+import { endChildren } from "./childProcess";
 import { renderPage } from "./driftPage";
 import { driftReport, type DriftReport, errorReport } from "./driftReport";
 import { parseReview } from "./driftSteps";
 import { renderTable } from "./driftTable";
-import { projectRoot } from "./projectRoot";
-import { ensurePulumi } from "./pulumiCli";
+import { fromHere, runOnStack, STACK_OPTIONS, type StackChoice, stackChoice } from "./ownStack";
 
 const USAGE = `usage: npm run drift [-- --stack NAME] [--config-file FILE] [--json] [--html FILE]
   --stack NAME        instead of the selected one, as for pulumi preview
@@ -19,41 +17,25 @@ Exit status: 0 up would change nothing, 2 it would, 1 the hosts could not be rev
 const DEADLINE_MS = 15 * 60_000;
 const EXIT: Readonly<Record<DriftReport["result"], number>> = { clean: 0, drift: 2, planned: 2, error: 1 };
 
-interface Options {
-  readonly stack?: string;
-  readonly configFile?: string;
+interface Options extends StackChoice {
   readonly json: boolean;
   readonly html?: string;
 }
 
 /** @throws Error for an option that there is not */
 function options(args: readonly string[]): Options {
-  const text = { type: "string" } as const;
   const { values } = parseArgs({
     args: [...args],
-    options: { stack: text, "config-file": text, html: text, json: { type: "boolean", default: false } },
+    options: { ...STACK_OPTIONS, html: { type: "string" }, json: { type: "boolean", default: false } },
   });
-  // npm runs scripts in the project's folder; files are meant from where npm was typed.
-  const file = (name?: string): string | undefined => name && resolve(process.env.INIT_CWD ?? "", name);
-  return { stack: values.stack, configFile: file(values["config-file"]), html: file(values.html), json: values.json };
+  return { ...stackChoice(values), html: values.html && fromHere(values.html), json: values.json };
 }
 
 /** Looks at the hosts with the user's own stack, backend and passphrase: what is asked is a preview of theirs. */
-async function review({ stack, configFile }: Options): Promise<DriftReport> {
-  const cli = await ensurePulumi((line) => console.error(line));
-  const chosen = [
-    ...(stack === undefined ? [] : ["--stack", stack]),
-    ...(configFile === undefined ? [] : ["--config-file", configFile]),
-  ];
-  const { stdout, output, code } = await runChild({
-    what: "pulumi preview",
-    command: cli.bin,
-    args: ["preview", "--json", "--show-sames", "--non-interactive", ...chosen],
-    cwd: projectRoot(),
-    // With this set to true the CLI prints its events one by one instead.
-    env: { ...process.env, ...cli.env, PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "false" },
-    deadlineMs: DEADLINE_MS,
-  });
+async function review(choice: StackChoice): Promise<DriftReport> {
+  // With this set to true the CLI prints its events one by one instead.
+  const env = { PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "false" };
+  const { stdout, output, code } = await runOnStack(choice, ["preview", "--json", "--show-sames"], DEADLINE_MS, env);
   // Without a stack or its passphrase the engine says so in plain words and prints no JSON.
   if (!stdout.trimStart().startsWith("{")) throw new Error(output.trim().replace(/^error: /, ""));
   const found = parseReview(stdout);

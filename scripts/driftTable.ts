@@ -1,7 +1,7 @@
 import type { Json } from "../providers/canonical";
 import type { Cause, Difference } from "./driftDifferences";
 import type { ClusterReport, DriftReport, ResourceReport } from "./driftReport";
-import { columns, printable } from "./textTable";
+import { columns, printable, short } from "./textTable";
 
 const COLUMNS = ["property", "found", "wanted", "why"] as const;
 /** A terminal line; what is longer is in the JSON and on the page. */
@@ -77,7 +77,7 @@ function clusterLines(part: ClusterReport): string[] {
 function resourceLines({ kind, id, operation, differences, pending }: ResourceReport): string[] {
   const rows = differences.map((one) => [
     propertyOf(one),
-    ...[one.found, one.wanted].map((value) => short(asText(value))),
+    ...[one.found, one.wanted].map((value) => short(asText(value), WIDEST)),
     WHY[one.cause],
   ]);
   return [
@@ -86,8 +86,4 @@ function resourceLines({ kind, id, operation, differences, pending }: ResourceRe
     ...columns([[...COLUMNS], ...rows]).map((line) => `    ${line}`),
     ...pending.map((action) => `    up: ${action}`),
   ];
-}
-
-function short(text: string): string {
-  return text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 1)}…`;
 }

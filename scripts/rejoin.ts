@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
-import { type ClusterSession, CommandError, nodeNamed, runCommand } from "./clusterSession";
-import { STACK_OPTIONS, stackChoice, withClusterSession } from "./clusterSession";
+import { type ClusterSession, CommandError, nodeNamed, runCommand, withClusterSession } from "./clusterSession";
+import { STACK_OPTIONS, stackChoice } from "./ownStack";
 import { planOfNode, rejoinNode } from "./rejoinNode";
 
 const USAGE = `usage: npm run rejoin -- CLUSTER NODE [--yes] [--stack NAME] [--config-file FILE]

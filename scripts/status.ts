@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { ClusterSpec } from "../config/types";
-import { type ClusterSession, runCommand, STACK_OPTIONS, stackChoice, withClusterSession } from "./clusterSession";
+import { type ClusterSession, runCommand, withClusterSession } from "./clusterSession";
 import { Looker } from "./clusterLook";
 import { type ClusterStatus, readStatus } from "./clusterStatus";
+import { STACK_OPTIONS, stackChoice } from "./ownStack";
 import { renderStatus } from "./statusTable";
 
 const USAGE = `usage: npm run status [-- [CLUSTER] [--once] [--json] [--stack NAME] [--config-file FILE]]

@@ -1,5 +1,5 @@
 import type { ClusterStatus, NodeStatus } from "./clusterStatus";
-import { columns, printable } from "./textTable";
+import { columns, printable, short } from "./textTable";
 
 const HEAD = ["node", "host", "role", "timeline", "follows", "lag", "slot", "repmgrd", "state", "last event"];
 /** A terminal line; the whole text is in the JSON. */
@@ -12,7 +12,7 @@ export function renderStatus(clusters: readonly ClusterStatus[]): string {
 
 function renderCluster({ cluster, at, primary, problems, nodes }: ClusterStatus): string {
   const who = primary === "none" ? "no single primary" : `${primary} is primary`;
-  const rows = nodes.map((node) => rowOf(node).map(short));
+  const rows = nodes.map((node) => rowOf(node).map((cell) => short(cell, WIDEST)));
   return [
     printable(`cluster ${cluster}, ${at}: ${who}${problems.length === 0 ? "; healthy" : ""}`),
     ...columns([HEAD, ...rows]).map((line) => `  ${line}`),
@@ -44,8 +44,4 @@ export function bytes(count: number): string {
   const power = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10));
   const scaled = count / 1024 ** power;
   return `${power === 0 ? scaled : scaled.toFixed(1)} ${units[power] ?? ""}`;
-}
-
-function short(text: string): string {
-  return text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 1)}…`;
 }

@@ -16,3 +16,8 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
 export function printable(text: string): string {
   return text.replace(/\p{C}/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }
+
+/** The beginning of a text that is too wide for its column. */
+export function short(text: string, widest: number): string {
+  return text.length <= widest ? text : `${text.slice(0, widest - 1)}…`;
+}
