@@ -4,6 +4,7 @@ const { existsSync, readdirSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 
 const SOURCES = [
+  "start.ts",
   "index.ts",
   "tsconfig.json",
   "actions",
