@@ -5,20 +5,23 @@ const swc = [
 ];
 
 /** One project a suite, so that what cannot run here can be left out by name. */
-function project(name) {
+function project(name, testEnvironment = "node") {
   return {
     displayName: name,
     rootDir: __dirname,
     testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
     transform: { "\\.ts$": swc },
-    testEnvironment: "node",
+    testEnvironment,
     modulePathIgnorePatterns: ["<rootDir>/bin/", "<rootDir>/.lab/"],
   };
 }
 
 module.exports = {
   testSequencer: "<rootDir>/test/e2e/support/sequencer.js",
-  projects: ["unit", "contract", "program", "e2e"].map(project),
+  projects: [
+    ...["unit", "contract", "program"].map((name) => project(name)),
+    project("e2e", "<rootDir>/test/e2e/support/environment.js"),
+  ],
   // For all projects: unit tests that need more than this wait for something. The e2e suite sets its own in scripts/test.ts.
   testTimeout: 20_000,
 };

@@ -4,7 +4,7 @@ import { type BaseImage, baseImage, builtImage } from "./base";
 import { Container } from "./container";
 import { CONTROL, type Direction, type Faults, NO_FAULTS } from "./faults";
 import { ensureKeys } from "./keys";
-import { applyFaults, chooseSubnet, labsOnMachine, networkUp, raiseInotify } from "./network";
+import { applyFaults, chooseSubnet, labsOnMachine, machineNetworks, networkUp, raiseInotify } from "./network";
 import type { LabPaths } from "./paths";
 import type { Progress } from "./progress";
 import { labDirectory, projectRoot } from "./project";
@@ -51,6 +51,14 @@ export class Fleet {
   /** Network, keys and an entry in the state for these hosts. */
   async prepare(base: BaseImage, names: readonly string[], progress: Progress): Promise<void> {
     mkdirSync(this.dir, { recursive: true });
+    await machineNetworks.hold("choose a network", () => this.takeNetwork(base, names, progress));
+    await applyFaults(this.plan(), this.state().faults);
+    const hosts = Object.keys(this.state().hosts);
+    raiseInotify(hosts.length);
+    await ensureKeys(this.paths, this.plan(), hosts);
+  }
+
+  private async takeNetwork(base: BaseImage, names: readonly string[], progress: Progress): Promise<void> {
     const state = this.state();
     const first = this.dir === labDirectory(`${projectRoot()}/.lab`) ? 0 : 1;
     const alive = Object.keys(state.hosts).some((name) => this.container(name).isRunning());
@@ -63,9 +71,6 @@ export class Fleet {
     const hosts = { ...fresh, ...state.hosts };
     this.write({ ...state, subnet, base: Object.keys(state.hosts).length > 0 ? state.base : base.hash, hosts });
     await networkUp(this.plan(), this.dir);
-    await applyFaults(this.plan(), this.state().faults);
-    raiseInotify(Object.keys(hosts).length);
-    await ensureKeys(this.paths, this.plan(), Object.keys(hosts));
   }
 
   async boot(names: readonly string[], progress: Progress): Promise<void> {

@@ -1,9 +1,13 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressPlan, RESERVED_NETWORK, subnetOfBridge } from "./addresses";
 import { type Faults, faultRules } from "./faults";
+import { LabLock } from "./lock";
 import { must, run } from "./run";
 
 const INOTIFY = "/proc/sys/fs/inotify/max_user_instances";
+
+/** Two labs that begin at once, of whatever checkout, must not choose the same number, nor one that ends take the other's route. */
+export const machineNetworks = new LabLock("/run/lock/repmgr-pulumi-labs");
 
 /** Lab numbers in use on this machine, each with the directory of its lab (the bridge carries it as its alias). */
 export function labsOnMachine(): Map<number, string> {
@@ -44,12 +48,14 @@ export function hasNetwork(labs: ReadonlyMap<number, string>, dir: string, subne
 }
 
 /** Removes what networkUp made for the lab at dir; the route only with the last lab of this machine. */
-export async function networkDown(plan: AddressPlan, dir: string): Promise<void> {
-  if (hasNetwork(labsOnMachine(), dir, plan.subnet)) {
-    await applyFaults(plan, { cut: [], oneWay: [] });
-    await must(["ip", "link", "delete", plan.bridge]);
-  }
-  if (labsOnMachine().size === 0) await run(["ip", "route", "delete", "unreachable", RESERVED_NETWORK]);
+export function networkDown(plan: AddressPlan, dir: string): Promise<void> {
+  return machineNetworks.hold("give a network back", async () => {
+    if (hasNetwork(labsOnMachine(), dir, plan.subnet)) {
+      await applyFaults(plan, { cut: [], oneWay: [] });
+      await must(["ip", "link", "delete", plan.bridge]);
+    }
+    if (labsOnMachine().size === 0) await run(["ip", "route", "delete", "unreachable", RESERVED_NETWORK]);
+  });
 }
 
 export async function applyFaults(plan: AddressPlan, faults: Faults): Promise<void> {

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { Lab, labProblem } from "../lab";
+import { ensureBase, ensureLabPackages, Lab, labProblem } from "../lab";
 import { projectRoot } from "./projectRoot";
 import { endChildren } from "./childProcess";
 import { add, runJest, type Totals } from "./jestRun";
@@ -53,29 +53,39 @@ async function endToEnd(run: Run): Promise<Totals> {
   }
   try {
     const cli = await ensurePulumi(say);
-    return await onLab({ ...run, env: { ...run.env, ...cli.env } });
+    return await onLabs({ ...run, env: { ...run.env, ...cli.env } });
   } catch (error) {
     say(`the e2e suites did not run: ${error instanceof Error ? error.message : String(error)}`);
     return { passed: 0, failed: 1, skipped: suites.length };
   }
 }
 
-/** On a lab of its own, so that one a person keeps for a demo is left alone; its snapshots stay for the next time. */
-async function onLab(run: Run): Promise<Totals> {
-  const directory = process.env.REPMGR_PULUMI_LAB ?? join(projectRoot(), ".lab", "test");
-  const lab = Lab.open(directory);
-  lab.claim("npm test");
+/**
+ * On labs of their own, so that one a person keeps for a demo is left alone; their snapshots stay for the next time. Two,
+ * because a suite waits more than it works: for a failover to be noticed, a host to boot, a timeout to pass.
+ */
+async function onLabs(run: Run): Promise<Totals> {
+  await ensureLabPackages(say);
+  await ensureBase(say);
+  const first = process.env.REPMGR_PULUMI_LAB ?? join(projectRoot(), ".lab", "test");
+  const labs = [first, `${first}-2`].map((directory) => Lab.open(directory));
+  for (const lab of labs) lab.claim("npm test");
   try {
     return await runJest({
       ...run,
       projects: ["e2e"],
-      args: ["--maxWorkers=1", `--testTimeout=${E2E_TIMEOUT_MS}`, ...run.args],
+      args: [`--maxWorkers=${labs.length}`, `--testTimeout=${E2E_TIMEOUT_MS}`, ...run.args],
       // process.env again: claim has just named the session in it.
-      env: { ...process.env, ...run.env, REPMGR_PULUMI_LAB: directory, REPMGR_PULUMI_LOGS: run.logs },
+      env: {
+        ...{ ...process.env, ...run.env },
+        ...{ REPMGR_PULUMI_LABS: JSON.stringify(labs.map(({ dir }) => dir)), REPMGR_PULUMI_LOGS: run.logs },
+      },
     });
   } finally {
-    await lab.down();
-    lab.release();
+    for (const lab of labs) {
+      await lab.down();
+      lab.release();
+    }
   }
 }
 
