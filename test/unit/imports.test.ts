@@ -60,7 +60,9 @@ test("only the program runs the Pulumi SDK; the provider process knows its types
   const users = Object.keys(ALLOWED)
     .flatMap((layer) => importsOf(layer))
     .filter(({ to }) => to.startsWith("@pulumi/"));
-  const outside = users.filter(({ from }) => !from.startsWith("resources/") && !["start.ts", "index.ts"].includes(from));
+  const outside = users.filter(
+    ({ from }) => !from.startsWith("resources/") && !["start.ts", "index.ts"].includes(from),
+  );
   expect(outside).toEqual([{ from: "providers/main.ts", to: "@pulumi/pulumi", isType: true }]);
 });
 
