@@ -2,7 +2,17 @@ import type { Probe } from "../facts/probe";
 
 /** What people who use the cluster notice of an action, or a DBA has to know before it happens. */
 export type Effect =
-  "initdb" | "witness" | "clone" | "rejoin" | "restart" | "start" | "stop" | "follow" | "reload" | "repmgrd";
+  | "upgrade"
+  | "initdb"
+  | "witness"
+  | "clone"
+  | "rejoin"
+  | "restart"
+  | "start"
+  | "stop"
+  | "follow"
+  | "reload"
+  | "repmgrd";
 
 interface Common {
   /** The inventory's name of the host it happens on. */

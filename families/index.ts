@@ -26,6 +26,7 @@ export function clusterPaths({ family, cluster, dataDirectory, layout }: Cluster
     passFile: `${directory}/pgpass`,
     startGuard: `${directory}/start-guard`,
     startAnyway: `/run/postgresql/${cluster}.start-anyway`,
+    upgradeMark: `${directory}/major-upgrade`,
     sudoers: `/etc/sudoers.d/repmgr-${cluster}`,
     postgresqlUnit: `postgresql-${cluster}.service`,
     repmgrdUnit: `repmgrd-${cluster}.service`,

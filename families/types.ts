@@ -31,6 +31,8 @@ export interface ClusterPaths {
   readonly startGuard: string;
   /** Made by who knows that no other primary runs; the start guard lets the next start pass, once, and removes it. */
   readonly startAnyway: string;
+  /** Stands while the cluster is taken to another major version, on the host of its primary. */
+  readonly upgradeMark: string;
   readonly sudoers: string;
   readonly postgresqlUnit: string;
   readonly repmgrdUnit: string;

@@ -21,6 +21,13 @@ const HOST_PACKAGES = [
 /** What the lab's repository offers, with everything these need. */
 const REPOSITORY_PACKAGES = ["postgresql-17", "postgresql-client-17", "postgresql-17-repmgr"];
 
+/**
+ * The major version from which hosts are upgraded, with the libraries of its release that the hosts' own lacks. PGDG
+ * offers all versions for every release; Debian has one a release, so this one comes from the release before.
+ */
+const FORMER_SUITE = "bookworm";
+const FORMER_PACKAGES = ["postgresql-15", "postgresql-client-15", "postgresql-15-repmgr"];
+
 /** A base image: read-only, shared by all hosts of all labs of this checkout. */
 export interface BaseImage {
   readonly hash: string;
@@ -38,7 +45,8 @@ const customizeScript = (): string => join(projectRoot(), "lab", "base", "custom
 
 /** Changes exactly when the image would be built in another way. */
 export function recipeHash(): string {
-  const recipe = [SUITE, HOST_PACKAGES, REPOSITORY_PACKAGES, readFileSync(customizeScript(), "utf8")];
+  const packages = [HOST_PACKAGES, REPOSITORY_PACKAGES, FORMER_SUITE, FORMER_PACKAGES];
+  const recipe = [SUITE, ...packages, readFileSync(customizeScript(), "utf8")];
   return createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 12);
 }
 
@@ -120,6 +128,8 @@ async function build(image: BaseImage, progress: Progress): Promise<void> {
       LAB_CUSTOMIZE: customizeScript(),
       LAB_POOL: join(draft.repository, "pool"),
       LAB_PACKAGES: REPOSITORY_PACKAGES.join(" "),
+      LAB_FORMER_SOURCE: `deb [signed-by=${KEYRING}] ${mirror} ${FORMER_SUITE} main`,
+      LAB_FORMER_PACKAGES: FORMER_PACKAGES.join(" "),
       LAB_OPS_PASSWORD_FILE: draft.opsPasswordFile,
     },
     onLine: (line) => line.startsWith("I: ") && progress(`  ${line.slice(3)}`),

@@ -12,6 +12,7 @@ export interface Foreseen {
 
 /** What weighs most comes first. */
 const BY_WEIGHT: readonly Effect[] = [
+  "upgrade",
   "restart",
   "stop",
   "rejoin",
@@ -45,10 +46,13 @@ export class Forecast {
 export function consequences(foreseen: readonly Foreseen[], now: string): string[] {
   const birth = birthOf(foreseen);
   if (birth !== undefined) return [birth];
-  const actions = foreseen.flatMap((f) => f.actions).filter((action) => action.do !== "waitFor");
+  const upgrades = withEffect(foreseen, "upgrade");
+  // The others look for data at a place where they are to come in the same up.
+  const relevant = upgrades.length > 0 ? upgrades : foreseen;
+  const actions = relevant.flatMap((f) => f.actions).filter((action) => action.do !== "waitFor");
   const loud = BY_WEIGHT.flatMap((effect) => grouped(actions.filter((action) => action.effect === effect)));
   const quiet = grouped(actions.filter(({ effect }) => effect === undefined));
-  const lines = [...refusals(foreseen), ...loud, ...(quiet.length === 0 ? [] : [inShort(quiet)])];
+  const lines = [...refusals(relevant), ...loud, ...(quiet.length === 0 ? [] : [inShort(quiet)])];
   return lines.length === 0 ? [`nothing to do; ${now}`] : lines;
 }
 

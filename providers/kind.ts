@@ -37,6 +37,8 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   readonly identity: readonly (keyof I & string)[];
   /** Set where a replacement would leave data behind: how to make such a change instead. */
   readonly keepsData?: string;
+  /** Of the identity, what changes without a replacement: the same data go on under the new value. */
+  carries?(before: I, now: I): readonly (keyof I & string)[];
   id(inputs: I): string;
   /** All reasons why the inputs can never work; only fully known inputs get here. */
   validate(inputs: I): string[];

@@ -101,7 +101,7 @@ export class Lifecycle {
       (key) => containsUnknown(news[key]) || !equal(olds[key], news[key]),
     );
     if (changed.length === 0) return { changes: false, replaces: [] };
-    return { replaces: kind.identity.filter((key) => changed.includes(key)) };
+    return { replaces: moved(kind, olds, news).filter((key) => changed.includes(key)) };
   }
 
   async create(kind: AnyKind, news: Properties): Promise<{ id: string; outs: Properties }> {
@@ -209,10 +209,17 @@ function echoed({ echoes = [] }: AnyKind, olds: Properties, news: Properties): P
 function movedData(kind: AnyKind, olds: Properties, news: Properties): string[] {
   const { keepsData } = kind;
   if (keepsData === undefined || Object.keys(olds).length === 0) return [];
-  const moved = kind.identity.filter((key) => !equal(olds[key], news[key]));
-  return moved.map(
+  return moved(kind, olds, news).map(
     (key) => `${key} of ${kind.name} cannot change from ${said(olds[key])} to ${said(news[key])}: ${keepsData}`,
   );
+}
+
+/** The identity that differs and is not carried over. */
+function moved(kind: AnyKind, olds: Properties, news: Properties): string[] {
+  const differs = kind.identity.filter((key) => containsUnknown(news[key]) || !equal(olds[key], news[key]));
+  if (differs.length === 0 || kind.carries === undefined) return [...differs];
+  const carried: readonly string[] = kind.carries(inputsOf(olds), inputsOf(news));
+  return differs.filter((key) => !carried.includes(key));
 }
 
 function said(value: unknown): string {

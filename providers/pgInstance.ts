@@ -1,5 +1,6 @@
 import { parseHba } from "../facts/hbaConf";
 import { existsProbe, fileProbe, type FileFact } from "../facts/file";
+import { type FormerData, formerProbe } from "../facts/formerData";
 import { clusterPaths } from "../families";
 import { foundSettings, hasOwnership, passFileText } from "./keptInstance";
 import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
@@ -53,6 +54,8 @@ export interface PgInstanceFacts {
   readonly primaryHba: FileFact | undefined;
   /** PGDATA.building stands beside PGDATA: an initdb, a clone or a removal that did not come to its end. */
   readonly isBuilding: boolean;
+  /** What the node's repmgr.conf still names, where that is another place than the wanted one. */
+  readonly former?: FormerData;
 }
 
 export interface PgInstanceOutputs {
@@ -82,20 +85,29 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
   ],
   identity: ["host", "cluster", "version", "port", "dataDirectory", "layout"],
   keepsData: "its data would be left behind. Add a new node with the new value, let it follow, then remove this one",
+  // Preflight carries the data over, before any other resource of the cluster has its turn.
+  carries: (before, now) =>
+    before.version !== now.version && before.layout === undefined && now.layout === undefined
+      ? ["version", "dataDirectory"]
+      : [],
   id: ({ host, port }) => `${host}/${port}`,
   validate: passwordProblems,
 
   async observe(ctx, inputs) {
     const paths = clusterPaths(inputs);
-    const [view, postgresConf, hbaConf, passFile, isBuilding] = await Promise.all([
+    const { repmgrConf, upgradeMark } = paths;
+    const former = formerProbe({ repmgrConf, dataDirectory: inputs.dataDirectory, upgradeMark });
+    const [view, postgresConf, hbaConf, passFile, isBuilding, found] = await Promise.all([
       observeCluster(ctx, inputs),
       ctx.ask(inputs.host, fileProbe(paths.configFile)),
       ctx.ask(inputs.host, fileProbe(paths.hbaFile)),
       ctx.ask(inputs.host, fileProbe(paths.passFile)),
       ctx.ask(inputs.host, existsProbe(`${inputs.dataDirectory}.building`)),
+      ctx.ask(inputs.host, former),
     ]);
     const primaryHba = await askPrimaryHba(ctx, inputs, view);
-    return { view, postgresConf, hbaConf, passFile, primaryHba, isBuilding };
+    const facts = { view, postgresConf, hbaConf, passFile, primaryHba, isBuilding };
+    return found.former === undefined ? facts : { ...facts, former: found.former };
   },
 
   isAbsent: ({ passFile, postgresConf, isBuilding }) =>

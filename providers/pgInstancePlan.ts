@@ -114,6 +114,7 @@ function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFac
   const others = have.view.filter(({ member, facts }) => !member.witness && facts.data === "present");
   if (others.length > 0) return planRevival(want, have.view);
   if (want.initial) {
+    refuseFormerData(want, have);
     return [...planInitdb(want, "no node has data yet and the inventory says this one begins"), ...files];
   }
   throw new Refused(`cluster ${want.cluster}: ${want.node} has nothing to be cloned from, no node has data yet`);
@@ -125,6 +126,15 @@ function sourceOf(want: PgInstanceInputs, { view }: PgInstanceFacts, primary: Li
   const isReady = upstream?.facts.running.walReceiver?.status === "streaming" && knowsItself(upstream);
   if (upstream === undefined || !isReady) return fromPrimary(primary.member);
   return { member: upstream.member, because: `${want.node} follows`, isUpstream: true };
+}
+
+/** @throws Refused when the cluster's data are elsewhere on the host: an empty database would take their place */
+function refuseFormerData({ host, cluster, dataDirectory }: PgInstanceInputs, { former }: PgInstanceFacts): void {
+  if (former === undefined) return;
+  throw new Refused(
+    `${host}: ${cluster} has no data in ${dataDirectory}, but those of PostgreSQL ${former.version} in ${former.dataDirectory}: no new database is begun beside them. ` +
+      `Run "pulumi up" for the whole cluster, which takes them to the new version; or move them away, if they are not wanted any more.`,
+  );
 }
 
 /**

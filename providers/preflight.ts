@@ -10,6 +10,9 @@ import { repositoryProbe, type RepositoryFact } from "../facts/repository";
 import { clusterPaths } from "../families";
 import { anticipateReviews } from "./anticipation";
 import { type BaseInputs, type Ctx, HostLost, type Kind } from "./kind";
+import { isDue, isThere, observeUpgrade, type UpgradeView } from "./majorUpgrade";
+import { planMajorUpgrade } from "./majorUpgradePlan";
+import { upgradeProblems } from "./majorUpgradeProblems";
 import { changeProblems } from "./preflightChanges";
 import { problemsOf } from "./preflightProblems";
 
@@ -60,14 +63,25 @@ export interface NodeFacts {
   readonly repository: RepositoryFact | undefined;
   /** All clusters that this program keeps on the host. */
   readonly neighbours: readonly Neighbour[];
+  /** The postmaster of the cluster's data of an older version; 0 without one. */
+  readonly formerPid: number;
   /** cluster_name in PGDATA/postgresql.conf. */
   readonly clusterName: string | undefined;
   /** The least by which its clock can differ from ours, in milliseconds: positive when it is ahead. */
   readonly skewMs: number;
 }
 
-/** Owns nothing: looks at every host of a cluster before anything changes and names every problem at once. */
-export const preflightKind: Kind<PreflightInputs, readonly (HostFacts | undefined)[], PreflightOutputs> = {
+export interface PreflightFacts {
+  /** In order of the nodes; undefined for a host that is lost. */
+  readonly hosts: readonly (HostFacts | undefined)[];
+  readonly upgrade: UpgradeView;
+}
+
+/**
+ * Owns nothing: looks at every host of a cluster before anything changes and names every problem at once. What has to
+ * happen before any other resource's turn happens here, too: taking the cluster to another major version.
+ */
+export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutputs> = {
   name: "Preflight",
   managed: [
     "cluster",
@@ -87,30 +101,44 @@ export const preflightKind: Kind<PreflightInputs, readonly (HostFacts | undefine
 
   async preflight(ctx, inputs, before) {
     // What the hosts look like under the new inventory is of no use to who must not have it.
-    const changes = before === undefined ? [] : await changeProblems(ctx, inputs, before);
+    const upgrade = await observeUpgrade(ctx, inputs).catch(() => []);
+    const isCarried = isDue(inputs, upgrade) || upgrade.some((seen) => isThere(inputs, seen));
+    const changes = before === undefined ? [] : await changeProblems(ctx, inputs, before, isCarried);
     if (changes.length > 0) return changes;
     const findings = await Promise.all(
       inputs.nodes.map((node) =>
-        look(ctx, inputs, node).then(
+        look(ctx, inputs, node, upgrade).then(
           (facts): Finding => ({ node, facts }),
           (error: unknown): Finding => ({ node, failure: error instanceof Error ? error.message : String(error) }),
         ),
       ),
     );
-    return problemsOf(inputs, findings, before === undefined);
+    const found = problemsOf(inputs, findings, before === undefined);
+    const hosts = findings.flatMap(({ node, facts }) =>
+      facts === undefined ? [] : [[node.host, facts.host] as const],
+    );
+    return [
+      ...found,
+      ...(found.length > 0 ? [] : upgradeProblems(inputs, upgrade, freeBytes(Object.fromEntries(hosts)))),
+    ];
   },
 
   anticipate: anticipateReviews,
-  observe: (ctx, inputs) => Promise.all(inputs.nodes.map((node) => observeHost(ctx, inputs, node))),
+  async observe(ctx, inputs) {
+    const [hosts, upgrade] = await Promise.all([
+      Promise.all(inputs.nodes.map((node) => observeHost(ctx, inputs, node))),
+      observeUpgrade(ctx, inputs),
+    ]);
+    return { hosts, upgrade };
+  },
   isAbsent: () => false,
-  plan: () => [],
+  plan: (want, { hosts, upgrade }) => planMajorUpgrade(want, upgrade, freeBytes(byHost(want, hosts))),
   project: (inputs, have) => ({
     inputs,
     outputs: {
       hosts: Object.fromEntries(
-        inputs.nodes.flatMap(({ host }, index) => {
-          const found = have[index];
-          return found === undefined ? [] : [[host, { os: found.os, cores: found.cores, memoryMb: found.memoryMb }]];
+        Object.entries(byHost(inputs, have.hosts)).map(([host, { os, cores, memoryMb }]) => {
+          return [host, { os, cores, memoryMb }];
         }),
       ),
     },
@@ -126,6 +154,19 @@ function observeHost(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode): Pr
   });
 }
 
+function byHost(inputs: PreflightInputs, hosts: readonly (HostFacts | undefined)[]): Record<string, HostFacts> {
+  return Object.fromEntries(
+    inputs.nodes.flatMap(({ host }, index) => {
+      const found = hosts[index];
+      return found === undefined ? [] : [[host, found]];
+    }),
+  );
+}
+
+function freeBytes(hosts: Readonly<Record<string, HostFacts>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(hosts).map(([host, facts]) => [host, facts.freeBytes]));
+}
+
 function questionOf(inputs: PreflightInputs, { node }: PreflightNode): ReturnType<typeof hostProbe> {
   const others = inputs.nodes.filter((peer) => peer.node !== node);
   // sshd is the one thing known to listen on a host that has nothing yet.
@@ -133,7 +174,7 @@ function questionOf(inputs: PreflightInputs, { node }: PreflightNode): ReturnTyp
   return hostProbe({ dataDirectory: inputs.dataDirectory, port: inputs.port, peers });
 }
 
-async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode): Promise<NodeFacts> {
+async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgrade: UpgradeView): Promise<NodeFacts> {
   const { directory } = clusterPaths(inputs);
   const [host, packages, repository, neighbours, conf, skewMs] = await Promise.all([
     ctx.ask(node.host, questionOf(inputs, node)),
@@ -148,7 +189,8 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode): Pro
   const others = inputs.layout
     ? neighbours.filter(({ dataDirectory }) => dataDirectory !== inputs.dataDirectory)
     : neighbours;
-  return { host, packages, repository, neighbours: others, clusterName, skewMs };
+  const formerPid = upgrade.find((seen) => seen.node.node === node.node)?.facts.former?.pid ?? 0;
+  return { host, packages, repository, neighbours: others, clusterName, formerPid, skewMs };
 }
 
 /** The host looked at its clock between our asking and its answer: outside of that, the clocks differ. */

@@ -17,9 +17,15 @@ interface Move {
 /**
  * Why a cluster must not go from one inventory to the next: what is data now would be left behind and begun anew
  * elsewhere, or a node leaves that the others need. Asks the hosts only when something of that kind changes.
+ * @param isUpgrade the data are of an older version and can be taken to the wanted one, or have been
  */
-export async function changeProblems(ctx: Ctx, inputs: PreflightInputs, before: PreflightInputs): Promise<string[]> {
-  const moves = [...placeMoves(inputs, before), ...nodeMoves(inputs, before)];
+export async function changeProblems(
+  ctx: Ctx,
+  inputs: PreflightInputs,
+  before: PreflightInputs,
+  isUpgrade = false,
+): Promise<string[]> {
+  const moves = [...placeMoves(inputs, before, isUpgrade), ...nodeMoves(inputs, before)];
   const leaving = before.nodes.filter(({ node }) => !inputs.nodes.some((n) => n.node === node));
   if (moves.length + leaving.length === 0) return [];
   // The engine refuses it, too, but only once the other nodes have been told that this one is gone.
@@ -27,6 +33,11 @@ export async function changeProblems(ctx: Ctx, inputs: PreflightInputs, before: 
     const names = leaving.map(({ node }) => node).join(" and ");
     return [
       `cluster ${inputs.cluster}: ${names} cannot be removed, the cluster is protected. Set "protect: false" with ${names} in the inventory, run "pulumi up", then remove it.`,
+    ];
+  }
+  if (isUpgrade && before.version !== inputs.version && leaving.length > 0) {
+    return [
+      `cluster ${inputs.cluster}: a node cannot leave in the same change as the version goes from ${before.version} to ${inputs.version}. Do the one, then the other.`,
     ];
   }
   const found = await Promise.all(before.nodes.map((node) => look(ctx, before, node)));
@@ -82,7 +93,7 @@ function needed(
 }
 
 /** What is one for the whole cluster. */
-function placeMoves(inputs: PreflightInputs, before: PreflightInputs): Move[] {
+function placeMoves(inputs: PreflightInputs, before: PreflightInputs, isUpgrade: boolean): Move[] {
   const move = (what: string, from: unknown, to: unknown, way: string): Move[] =>
     from === to
       ? []
@@ -94,14 +105,26 @@ function placeMoves(inputs: PreflightInputs, before: PreflightInputs): Move[] {
         ];
   const { dataDirectory: d, version } = before;
   const mv = `between the two runs move the data on every host: sudo mv ${d} ${inputs.dataDirectory}`;
-  if (version !== inputs.version) {
-    const way = `A new major version is a new cluster with a name and a port of its own: move the data with pg_dump or logical replication`;
-    return move("version", version, inputs.version, way);
+  if (version !== inputs.version && !isUpgrade) {
+    return move("version", version, inputs.version, versionWay(inputs, before));
   }
   return [
     ...move("port", before.port, inputs.port, `To change it: ${AGAIN}`),
-    ...move("data_directory", d, inputs.dataDirectory, `To change it: ${AGAIN}; ${mv}`),
+    ...(isUpgrade ? [] : move("data_directory", d, inputs.dataDirectory, `To change it: ${AGAIN}; ${mv}`)),
   ];
+}
+
+function versionWay(inputs: PreflightInputs, before: PreflightInputs): string {
+  if (inputs.version < before.version) {
+    return `There is no way back to an older major version, but into a new cluster with a name and a port of its own: move the data with pg_dump or logical replication`;
+  }
+  if (inputs.layout !== undefined || before.layout !== undefined) {
+    return `A cluster that others have built is upgraded with their means (pg_upgrade, then new clones); then write its new version and layout here`;
+  }
+  if (inputs.dataDirectory === before.dataDirectory) {
+    return `The data of ${inputs.version} need a place of their own beside the old ones: give data_directory a new value in the same change, or leave it out`;
+  }
+  return `Where its data are is read from its repmgr.conf on every host, and none names data of ${before.version}: set version ${before.version}, run "pulumi up", then upgrade`;
 }
 
 /** What identifies a node to the others: name, id, host, and whether it is the witness. */

@@ -66,10 +66,13 @@ function neighbourProblems(inputs: PreflightInputs, { neighbours }: NodeFacts, i
   });
 }
 
-function portProblems({ port, dataDirectory, cluster }: PreflightInputs, { host, neighbours }: NodeFacts): string[] {
+function portProblems(
+  { port, dataDirectory, cluster }: PreflightInputs,
+  { host, neighbours, formerPid }: NodeFacts,
+): string[] {
   if (neighbours.some((other) => other.cluster !== cluster && other.port === port)) return [];
   const { listeners, postmasterPid } = host;
-  const foreign = listeners.filter(({ pids }) => !pids.includes(postmasterPid));
+  const foreign = listeners.filter(({ pids }) => ![postmasterPid, formerPid].some((pid) => pids.includes(pid)));
   const [first] = foreign;
   if (first === undefined) return [];
   const who = first.process === "" ? "a process the kernel does not name" : `"${first.process}" (pid ${first.pids[0]})`;

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Turns a fresh Debian root into the lab's base host. Run by mmdebstrap on the control machine, before it cleans the
 # package lists. $1: the root. LAB_POOL: where the packages for the lab's repository go. LAB_PACKAGES: their names.
+# LAB_FORMER_SOURCE, LAB_FORMER_PACKAGES: a line of sources.list, and what comes from there.
 # LAB_OPS_PASSWORD_FILE: holds the sudo password of the login "ops".
 set -eu
 root=$1
@@ -9,6 +10,11 @@ root=$1
 chroot "$root" apt-get clean
 # shellcheck disable=SC2086
 chroot "$root" apt-get -qq -y --download-only -o APT::Install-Recommends=true install $LAB_PACKAGES
+# The release before has other versions of everything: only what this one lacks may come from there.
+printf '%s\n' "$LAB_FORMER_SOURCE" >"$root"/etc/apt/sources.list.d/former.list
+chroot "$root" apt-get -qq update
+# shellcheck disable=SC2086
+chroot "$root" apt-get -qq -y --download-only --no-install-recommends install $LAB_FORMER_PACKAGES
 mkdir -p "$LAB_POOL"
 mv "$root"/var/cache/apt/archives/*.deb "$LAB_POOL"/
 

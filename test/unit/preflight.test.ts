@@ -35,6 +35,7 @@ interface Answers {
   readonly conf?: string;
   readonly skewMs?: number;
   readonly neighbours?: string;
+  readonly former?: string;
   readonly packages?: string;
   readonly repository?: string;
 }
@@ -48,6 +49,7 @@ function world(answers: Record<string, Answers>): Ctx {
       if (a.failure !== undefined) return Promise.reject(new Error(a.failure));
       const text = (stdout: string, code = 0): Promise<T> => Promise.resolve(parsed(probe, stdout, code));
       if (probe.key.startsWith("host ")) return Promise.resolve((a.host ?? fresh) as T);
+      if (probe.key.startsWith("former ")) return text(a.former ?? "device=1\n");
       if (probe.key.startsWith("neighbours ")) return text(a.neighbours ?? "");
       if (probe.key.startsWith("clock ")) return text(`${Date.now() + (a.skewMs ?? 0)}\n`);
       if (probe.key.startsWith("packages ")) return text(a.packages ?? installed);

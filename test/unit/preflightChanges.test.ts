@@ -47,8 +47,10 @@ const IDENTITY: [string, Partial<PreflightInputs>, RegExp[]][] = [
   [
     "the version, which takes the default directory along",
     { version: 18, dataDirectory: "/var/lib/postgresql/18/main" },
-    [/version cannot change from 17 to 18.*pg_dump/],
+    [/version cannot change from 17 to 18.*read from its repmgr\.conf on every host/],
   ],
+  ["the version, backwards", { version: 15, dataDirectory: "/srv/15" }, [/from 17 to 15.*no way back.*pg_dump/]],
+  ["the version in the same place", { version: 18 }, [/from 17 to 18.*need a place of their own/]],
   [
     "the name of a node",
     nodes(node(1, { node: "db1" }), node(2), node(3)),
@@ -81,6 +83,21 @@ const IDENTITY: [string, Partial<PreflightInputs>, RegExp[]][] = [
     [/n4 on pg4 cannot have the id 3, which is that of n3 on pg3/],
   ],
 ];
+
+describe("an upgrade that the hosts allow", () => {
+  const upgraded = { version: 18, dataDirectory: "/var/lib/postgresql/18/main" };
+  const upgrade = (over: Partial<PreflightInputs>): Promise<string[]> =>
+    changeProblems(world(HEALTHY), { ...before, ...upgraded, ...over }, before, true);
+
+  test("is no move of data", async () => {
+    expect(await upgrade({})).toEqual([]);
+  });
+
+  test("takes no other port and no node away", async () => {
+    expect(await upgrade({ port: 5433 })).toEqual([expect.stringMatching(/port cannot change from 5432 to 5433/)]);
+    expect(await upgrade(nodes(node(1), node(2)))).toEqual([expect.stringMatching(/cannot leave in the same change/)]);
+  });
+});
 
 describe("what a node or a cluster is cannot change under its data", () => {
   test.each(IDENTITY)("%s", async (_, over, expected) => {

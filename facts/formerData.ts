@@ -1,0 +1,112 @@
+import { sh } from "../ssh/quote";
+import type { Probe } from "./probe";
+
+export interface FormerQuestion {
+  /** The node's repmgr.conf: before an upgrade has come to its end it names the data of before. */
+  readonly repmgrConf: string;
+  /** Where the data are wanted. */
+  readonly dataDirectory: string;
+  /** What an upgrade that is under way left on its host. */
+  readonly upgradeMark: string;
+}
+
+/** PGDATA of another major version, at another place than the wanted one. */
+export interface FormerData {
+  readonly dataDirectory: string;
+  readonly version: number;
+  /** standby.signal stands there. */
+  readonly isStandby: boolean;
+  /** Process id of its postmaster; 0 while it does not run. */
+  readonly pid: number;
+  /** The file system of the data, by number: hard links need one and the same. */
+  readonly device: string;
+}
+
+/** What one host shows of an upgrade to come, or under way. */
+export interface FormerFacts {
+  /** Major version of the data at the wanted place; absent when there are none. */
+  readonly version?: number;
+  /** They are in use. */
+  readonly isAlive: boolean;
+  /** The file system on which the wanted place is, or will be. */
+  readonly device: string;
+  readonly mark?: UpgradeMark;
+  readonly former?: FormerData;
+}
+
+/** Left on the primary's host while it is upgraded. */
+export interface UpgradeMark {
+  readonly from: number;
+  readonly to: number;
+  /** Where the data of the new version are made. */
+  readonly dataDirectory: string;
+  /** "begun": the old data are whole, or are made whole again; "started": the new version has written to the files. */
+  readonly phase: "begun" | "started";
+}
+
+/** Needs no PostgreSQL. Says "former" only of data with another PG_VERSION than those at the wanted place can have. */
+export function formerProbe({ repmgrConf, dataDirectory, upgradeMark }: FormerQuestion): Probe<FormerFacts> {
+  return {
+    key: `former ${repmgrConf} ${dataDirectory} ${upgradeMark}`,
+    script: `data=${sh(dataDirectory)}
+postmaster() {
+  pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
+  if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$1")" ]; then echo "$pid"; else echo 0; fi
+}
+[ ! -f "$data/PG_VERSION" ] || echo "data=$(cat "$data/PG_VERSION") $(postmaster "$data")"
+there=$data
+while [ ! -d "$there" ]; do there=$(dirname "$there"); done
+echo "device=$(stat -c %d "$there")"
+[ ! -f ${sh(upgradeMark)} ] || echo "mark=$(cat ${sh(upgradeMark)})"
+conf=${sh(repmgrConf)}
+[ -f "$conf" ] || exit 0
+sed -n "s/^data_directory *= *'\\\\(.*\\\\)' *$/\\\\1/p" "$conf" | tail -n 1 | while read -r old; do
+  [ "$old" != "$data" ] && [ -f "$old/PG_VERSION" ] || continue
+  role=primary
+  [ ! -e "$old/standby.signal" ] || role=standby
+  echo "former=$(cat "$old/PG_VERSION") $(postmaster "$old") $(stat -c %d "$old") $role $old"
+done`,
+    parse({ code, stdout, stderr }) {
+      if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
+      return parseFormer(stdout);
+    },
+  };
+}
+
+/** @throws Error when a line that must be there is missing */
+export function parseFormer(text: string): FormerFacts {
+  const value = (key: string): string | undefined =>
+    text
+      .split("\n")
+      .find((line) => line.startsWith(`${key}=`))
+      ?.slice(key.length + 1);
+  const device = value("device");
+  if (device === undefined) throw new Error(`no word on the file system in: ${text.slice(0, 200)}`);
+  const [data, mark, former] = [value("data"), value("mark"), value("former")];
+  const [version, pid] = data?.split(" ") ?? [];
+  return {
+    ...(version === undefined ? {} : { version: Number(version) }),
+    isAlive: pid !== undefined && pid !== "0",
+    device,
+    ...(mark === undefined ? {} : { mark: parseMark(mark) }),
+    ...(former === undefined ? {} : { former: parseOne(former) }),
+  };
+}
+
+/** @param line "15 4711 2049 primary /var/lib/postgresql/15/main" */
+function parseOne(line: string): FormerData {
+  const [, version, pid, device = "", role, dataDirectory = ""] = /^(\d+) (\d+) (\d+) (\w+) (.+)$/.exec(line) ?? [];
+  if (role === undefined) throw new Error(`no data of another version: "${line}"`);
+  return { dataDirectory, version: Number(version), pid: Number(pid), device, isStandby: role === "standby" };
+}
+
+/** One line: from which version to which, how far it has come, and where the new data are. */
+export function upgradeMark({ from, to, phase, dataDirectory }: UpgradeMark): string {
+  return `${from} ${to} ${phase} ${dataDirectory}`;
+}
+
+function parseMark(line: string): UpgradeMark {
+  const [, from, to, phase, dataDirectory = ""] = /^(\d+) (\d+) (\w+) (.+)$/.exec(line) ?? [];
+  if (phase !== "begun" && phase !== "started") throw new Error(`the mark of an upgrade says "${line}"`);
+  return { from: Number(from), to: Number(to), phase, dataDirectory };
+}

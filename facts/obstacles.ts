@@ -1,0 +1,32 @@
+import type { Probe } from "./probe";
+
+/** What pg_upgrade would stumble over, or leave behind without a word. */
+export interface Obstacles {
+  /** Of all databases together. */
+  readonly bytes: number;
+  readonly tablespaces: readonly string[];
+  readonly preparedTransactions: number;
+  /** Slots that are not those of the cluster's own nodes: no slot is carried over from before 17. */
+  readonly foreignSlots: readonly string[];
+}
+
+const SQL = `select json_build_object(
+  'bytes', (select sum(pg_database_size(oid)) from pg_database),
+  'tablespaces', (select coalesce(json_agg(spcname order by spcname), '[]') from pg_tablespace where spcname !~ '^pg_'),
+  'preparedTransactions', (select count(*) from pg_prepared_xacts),
+  'foreignSlots', (select coalesce(json_agg(slot_name order by slot_name), '[]') from pg_replication_slots
+    where slot_type <> 'physical' or slot_name !~ '^repmgr_slot_[0-9]+$'))`;
+
+/** @param psql shell: psql as postgres on the instance, ready for a database and SQL on stdin */
+export function obstaclesProbe(psql: string): Probe<Obstacles> {
+  return {
+    key: `obstacles ${psql}`,
+    script: `${psql} -d postgres <<'SQL'
+${SQL};
+SQL`,
+    parse({ code, stdout, stderr }) {
+      if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
+      return JSON.parse(stdout) as Obstacles;
+    },
+  };
+}
