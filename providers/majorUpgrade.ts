@@ -48,7 +48,7 @@ export async function observeUpgrade(ctx: Ctx, inputs: PreflightInputs): Promise
   );
   const view = found.filter((seen) => seen !== undefined);
   if (!isDue(inputs, view)) return view;
-  return Promise.all(view.map((seen) => (hasFormer(seen) ? askDue(ctx, inputs, seen) : seen)));
+  return Promise.all(view.map(async (seen) => (hasFormer(seen) ? askDue(ctx, inputs, seen) : seen)));
 }
 
 /** True when the cluster has data, all of an older version, and none of the wanted one. */

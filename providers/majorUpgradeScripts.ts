@@ -140,7 +140,7 @@ function wayBack(now: ClusterInputs): string {
 
 function writeMark({ before, now }: Passage, phase: UpgradeMark["phase"]): string {
   const text = upgradeMark({ from: before.version, to: now.version, phase, dataDirectory: now.dataDirectory });
-  return `printf '%s\\n' ${sh(text)} >${sh(`${clusterPaths(now).upgradeMark}`)}
+  return `printf '%s\\n' ${sh(text)} >${sh(clusterPaths(now).upgradeMark)}
 sync ${sh(clusterPaths(now).upgradeMark)}`;
 }
 

@@ -121,7 +121,7 @@ describe("the way from 15 to 17", () => {
   });
 
   test("afterwards: extension, the old ones stop, statistics, and then nothing", () => {
-    const upgraded = { version: 17, isAlive: true, ...former({ pid: 0 }), mark: mark("started") };
+    const upgraded = { ...former({ pid: 0 }), version: 17, mark: mark("started") };
     const view = [seen(1, { ...upgraded, isAlive: true }), ...due().slice(1)];
     expect(plan(view).map(({ host, why }) => `${host}: ${why.slice(0, 28)}`)).toEqual([
       "pg1: repmgr's extension is that o",

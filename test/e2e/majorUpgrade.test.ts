@@ -1,0 +1,149 @@
+import { until } from "../../lab/wait";
+import { Writer } from "../../lab/writer";
+import { seconds } from "./support/deadlines";
+import { tells } from "./support/incident";
+import { type InventoryFile, QUICK_FAILOVER } from "./support/inventory";
+import { awaitHealthy, postmaster, roles, rowArrives, sh, sql } from "./support/oracle";
+import { consequencesOf } from "./support/previewSteps";
+import { suite } from "./support/suite";
+import { HOSTS, must, World } from "./support/world";
+
+const OTHER_PORT = 5433;
+const OTHER_HOSTS = ["pg2", "pg3"];
+const other = {
+  version: 15,
+  port: OTHER_PORT,
+  nodes: { o1: { id: 1, host: "pg2", role: "primary" }, o2: { id: 2, host: "pg3" } },
+};
+const OTHER = { ...other, repmgr: { options: QUICK_FAILOVER, password_secret: "main_repmgr_password" } };
+
+const version = (cluster: string, to: number) => (inventory: InventoryFile) => {
+  const spec = inventory.postgresql_clusters[cluster];
+  if (spec !== undefined) spec.version = to;
+};
+const versions = ({ lab }: World, hosts: readonly string[], port?: number): Promise<string[]> =>
+  Promise.all(
+    hosts.map((host) => sql(lab, host, "select current_setting('server_version_num')::int / 10000", { port })),
+  );
+
+suite(
+  "a cluster goes from 15 to 17",
+  () =>
+    World.fresh((inventory) => {
+      version("main", 15)(inventory);
+      inventory.postgresql_clusters.other = OTHER;
+    }),
+  ({ test }) => {
+    let writer: Writer | undefined;
+    const starts = ({ lab }: World): Promise<string[]> => Promise.all(HOSTS.map((host) => postmaster(lab, host)));
+    const refused = async (world: World, ...fragments: RegExp[]): Promise<void> => {
+      const before = await starts(world);
+      tells(await world.up(["--skip-preview"]), ...fragments);
+      expect(await starts(world)).toEqual(before);
+      expect(await versions(world, HOSTS)).toEqual(["15", "15", "15"]);
+    };
+    afterAll(() => writer?.stop());
+
+    test("two clusters are made on 15, and an application writes to one", async (world) => {
+      must(await world.up(["--skip-preview"]));
+      await awaitHealthy(world.lab, HOSTS);
+      expect(await versions(world, HOSTS)).toEqual(["15", "15", "15"]);
+      await sql(world.lab, "pg1", "create table kept as select g as id from generate_series(1, 10000) g", {
+        database: "app",
+      });
+      writer = new Writer(await world.connection(), world.passFile());
+      writer.start();
+      await until(
+        "it writes",
+        seconds(30),
+        () => (writer?.acknowledged.length ?? 0) > 20 || writer?.lastError || "nothing yet",
+      );
+    });
+
+    test("a standby that is down, and a slot of others, refuse it: in the preview, and nothing was touched", async (world) => {
+      const { lab } = world;
+      await sh(lab, "pg3", "systemctl stop repmgrd-main postgresql-main");
+      await sql(lab, "pg1", "select pg_create_physical_replication_slot('barman')");
+      world.edit(version("main", 17));
+      const begun = world.stack.actions().length;
+      tells(await world.preview(), /n3 on pg3 does not run; its copy is what is left/, /barman belong to others/);
+      expect(world.stack.actions()).toHaveLength(begun);
+      await sql(lab, "pg1", "select pg_drop_replication_slot('barman')");
+      await sh(lab, "pg3", "systemctl start postgresql-main repmgrd-main");
+      await awaitHealthy(lab, HOSTS);
+    });
+
+    test("what only pg_upgrade --check finds refuses it before anything is stopped", async (world) => {
+      await sql(world.lab, "pg1", "create table hindered (of regoper)", { database: "app" });
+      await refused(world, /while: pg_upgrade --check of n1 from 15 to 17/, /reg\* data types/);
+      expect(await sh(world.lab, "pg1", "ls -d /var/lib/postgresql/17/main* || true")).not.toContain("main");
+      await sql(world.lab, "pg1", "drop table hindered", { database: "app" });
+    });
+
+    test("the preview says what it will mean; up does it, and every acknowledged row is there", async (world) => {
+      const { lab } = world;
+      const { stdout } = must(await world.preview(["--json"]));
+      expect(consequencesOf(stdout).filter((line) => line.startsWith("cluster main"))[0]).toMatch(
+        /major upgrade 15 -> 17: n1, the primary, stops, .*down for about 10 s.*then n2, n3 get new copies/,
+      );
+      const since = Date.now();
+      must(await world.up(["--skip-preview"]));
+      await until(
+        "the application writes again",
+        seconds(30),
+        () => (writer?.acknowledged.at(-1)?.at ?? 0) > Date.now() - 500 || writer?.lastError || "no row",
+      );
+      process.stdout.write(
+        `major upgrade: ${Date.now() - since} ms in all, no write for ${writer?.longestGapMs(since)} ms\n`,
+      );
+      writer?.stop();
+      expect(await versions(world, HOSTS)).toEqual(["17", "17", "17"]);
+      await awaitHealthy(lab, HOSTS);
+      expect(await roles(lab, HOSTS)).toEqual({ pg1: "primary", pg2: "standby", pg3: "standby" });
+      await rowArrives(lab, "pg1", ["pg2", "pg3"], { database: "app" });
+      for (const host of HOSTS) {
+        expect(await sql(lab, host, "select count(*) from kept", { database: "app" })).toBe("10000");
+        const found = new Set((await sql(lab, host, "select id from tick", { database: "app" })).split("\n"));
+        expect(writer?.acknowledged.filter(({ id }) => !found.has(String(id)))).toEqual([]);
+      }
+    });
+
+    test("extension and statistics are those of 17, the old data are kept, nothing is left to do", async (world) => {
+      const { lab } = world;
+      const extension = "select extversion from pg_extension where extname = 'repmgr'";
+      expect(await sql(lab, "pg1", extension, { database: "repmgr" })).toBe("5.5");
+      expect(await sql(lab, "pg1", "select count(*) from pg_stats where tablename = 'kept'", { database: "app" })).toBe(
+        "1",
+      );
+      for (const host of HOSTS) expect(await sh(lab, host, "cat /var/lib/postgresql/15/main/PG_VERSION")).toBe("15");
+      expect(await sh(lab, "pg1", "ls /etc/systemd/system /etc/repmgr/main")).not.toMatch(
+        /main\.service\.d|major-upgrade/,
+      );
+      must(await world.preview(["--expect-no-changes"]));
+    });
+
+    test("beside it the other cluster went on with 15", async (world) => {
+      expect(await versions(world, OTHER_HOSTS, OTHER_PORT)).toEqual(["15", "15"]);
+      await rowArrives(world.lab, "pg2", ["pg3"], { port: OTHER_PORT });
+    });
+
+    test("the primary's host loses power in the middle of its upgrade: the next up ends it", async (world) => {
+      const { lab } = world;
+      await sql(lab, "pg2", "create table kept as select g as id from generate_series(1, 100) g", { port: OTHER_PORT });
+      world.edit(version("other", 17));
+      const cut = world.up(["--skip-preview"]);
+      await until("the upgrade has begun", seconds(60), async () => {
+        return (await lab.exec("pg2", "test -e /etc/repmgr/other/major-upgrade")).code === 0 || "no mark yet";
+      });
+      await lab.poweroff("pg2");
+      expect((await cut).code).not.toBe(0);
+      await lab.poweron("pg2");
+      must(await world.up(["--skip-preview"]));
+      await awaitHealthy(lab, OTHER_HOSTS, "other", OTHER_PORT);
+      expect(await versions(world, OTHER_HOSTS, OTHER_PORT)).toEqual(["17", "17"]);
+      for (const host of OTHER_HOSTS)
+        expect(await sql(lab, host, "select count(*) from kept", { port: OTHER_PORT })).toBe("100");
+      must(await world.preview(["--expect-no-changes"]));
+    });
+  },
+);
