@@ -45,8 +45,8 @@ control=$(${sh(`${binDirectory(before)}/pg_controldata`)} -D "$old")
 segment=$(printf '%s\\n' "$control" | sed -n 's/^Bytes per WAL segment: *//p')
 checksums=
 printf '%s\\n' "$control" | grep -q '^Data page checksum version: *0$' || checksums=--data-checksums
-runuser -u postgres -- ${initdb} -D "$building" -U postgres $checksums --wal-segsize=$((segment / 1048576)) \\
-  --auth-local=peer --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 >&2
+said=$(runuser -u postgres -- ${initdb} -D "$building" -U postgres $checksums --wal-segsize=$((segment / 1048576)) \\
+  --auth-local=peer --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 2>&1) || { printf '%s\\n' "$said" >&2; exit 1; }
 if [ -n "$running" ]; then upgrade --check --old-port=${before.port}; else upgrade --check; fi
 trap - EXIT
 rm -rf "$work"`,

@@ -13,7 +13,11 @@ const OTHER_HOSTS = ["pg2", "pg3"];
 const other = {
   version: 15,
   port: OTHER_PORT,
-  nodes: { o1: { id: 1, host: "pg2", role: "primary" }, o2: { id: 2, host: "pg3" } },
+  nodes: {
+    o1: { id: 1, host: "pg2", role: "primary" },
+    o2: { id: 2, host: "pg3" },
+    o3: { id: 3, host: "pg1", role: "witness" },
+  },
 };
 const OTHER = { ...other, repmgr: { options: QUICK_FAILOVER, password_secret: "main_repmgr_password" } };
 
