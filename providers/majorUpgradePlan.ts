@@ -81,7 +81,7 @@ function planSwitch(want: PreflightInputs, view: UpgradeView, primary: FormerNod
     effect: "upgrade",
     why:
       `major upgrade ${version} -> ${want.version}: ${node}, the primary, stops, pg_upgrade --link takes its data over, and it starts again: ` +
-      `down for about 10 s, longer with thousands of tables${then}`,
+      `down for some seconds, longer with thousands of tables${then}`,
     before: isUp
       ? [
           {

@@ -51,6 +51,9 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
   name: "PgCluster",
   managed: [
     "cluster",
+    // Where the next review looks.
+    "version",
+    "dataDirectory",
     "members",
     "roles",
     "rolePasswords",

@@ -71,6 +71,9 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
   managed: [
     "host",
     "cluster",
+    // Where the next review looks.
+    "version",
+    "dataDirectory",
     "node",
     "nodeId",
     "upstream",
