@@ -200,9 +200,6 @@ export function registrationProblem(
   const isBack = running !== undefined && (!running.inRecovery || followingProblem(want, view, running) === undefined);
   if (!isBack) return undefined;
   const type = registeredType(want, view);
-  // One whose data were made anew; repmgrd does not start without a row of its own.
-  if (type === "witness" && memberOf(view, want.node).facts.repmgr?.nodes.length === 0)
-    return "registered, but without a copy of the registrations";
   const expected = { name: want.node, type, conninfo: want.repmgrConf.conninfo, active: true };
   const wrong = Object.entries(expected).filter(([key, value]) => row[key as keyof RegisteredNode] !== value);
   // "repmgr witness register" enters 0, whatever its repmgr.conf says: a witness is never promoted.

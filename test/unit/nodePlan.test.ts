@@ -251,19 +251,6 @@ describe("the plan of a node, by what it is and what its peers are", () => {
       },
       ["pg3: n3 is not registered: register it as witness"],
     ],
-    [
-      "a witness whose data were made anew, while the primary still has its row",
-      {
-        self: 3,
-        witness: 3,
-        nodes: [
-          facts.primary({ repmgr: { nodes: facts.rows(1, 3), paused: false } }),
-          facts.standby(2),
-          facts.primary({ repmgr: { nodes: [], paused: false } }),
-        ],
-      },
-      ["pg3: n3 is registered, but without a copy of the registrations: register it as witness"],
-    ],
   ])("%s", (_, c, expected) => {
     expect(facts.whys(planOf(c))).toEqual(expected);
   });
