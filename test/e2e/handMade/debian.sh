@@ -84,7 +84,7 @@ create extension repmgr;
 \connect shop
 create extension pgcrypto;
 SQL
-  as_postgres repmgr primary register >/dev/null 2>&1
+  as_postgres repmgr primary register >/tmp/register.log 2>&1 || { cat /tmp/register.log >&2; exit 1; }
 else
   pg_ctlcluster 17 main stop
   rm -rf /var/lib/postgresql/17/main
@@ -96,7 +96,7 @@ else
   done
   as_postgres repmgr -h "$PRIMARY" -U repmgr -d repmgr standby clone --fast-checkpoint >/tmp/clone.log 2>&1 || { cat /tmp/clone.log >&2; exit 1; }
   pg_ctlcluster 17 main start
-  as_postgres repmgr standby register --wait-sync=30 >/dev/null 2>&1
+  as_postgres repmgr standby register --wait-sync=120 >/tmp/register.log 2>&1 || { cat /tmp/register.log >&2; exit 1; }
 fi
 
 sed -i -e 's/^.*REPMGRD_ENABLED=.*/REPMGRD_ENABLED=yes/' -e 's|^.*REPMGRD_CONF=.*|REPMGRD_CONF="/etc/repmgr.conf"|' /etc/default/repmgrd

@@ -97,7 +97,7 @@ alter system set max_wal_senders = 12;
 \connect repmgr
 create extension repmgr;
 SQL
-  as_postgres $bin/repmgr -f /etc/repmgr/17/repmgr.conf primary register >/dev/null 2>&1
+  as_postgres $bin/repmgr -f /etc/repmgr/17/repmgr.conf primary register >/tmp/register.log 2>&1 || { cat /tmp/register.log >&2; exit 1; }
 else
   tries=0
   until said=$(as_postgres psql -XAtqc 'select 1 from repmgr.nodes where active' "host=$PRIMARY user=repmgr dbname=repmgr" 2>&1) && [ "$said" = 1 ]; do
@@ -107,6 +107,6 @@ else
   done
   as_postgres $bin/repmgr -f /etc/repmgr/17/repmgr.conf -h "$PRIMARY" -U repmgr -d repmgr standby clone --fast-checkpoint >/tmp/clone.log 2>&1 || { cat /tmp/clone.log >&2; exit 1; }
   systemctl -q enable --now shop-db
-  as_postgres $bin/repmgr -f /etc/repmgr/17/repmgr.conf standby register --wait-sync=30 >/dev/null 2>&1
+  as_postgres $bin/repmgr -f /etc/repmgr/17/repmgr.conf standby register --wait-sync=120 >/tmp/register.log 2>&1 || { cat /tmp/register.log >&2; exit 1; }
 fi
 systemctl -q enable --now shop-repmgrd
