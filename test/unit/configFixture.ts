@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatProblems, loadInventory } from "../../config/loadInventory";
@@ -55,6 +55,7 @@ export function edited(...edits: readonly Edit[]): string {
 }
 
 const directory = mkdtempSync(join(tmpdir(), "inventory-"));
+afterAll(() => rmSync(directory, { recursive: true }));
 
 /** The formatted problems of a text in a file i.yml, without its directory; one empty line when there are none. */
 export function problemsOf(text: string, hasSecret: (name: string) => boolean = () => true): string[] {

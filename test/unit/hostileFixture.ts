@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inventoryJsonSchema, type JsonSchema } from "../../config/jsonSchema";
@@ -14,6 +14,7 @@ export interface Place {
 }
 
 const directory = mkdtempSync(join(tmpdir(), "hostile-"));
+afterAll(() => rmSync(directory, { recursive: true }));
 const KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n";
 writeFileSync(join(directory, "base.yml"), "{}\n");
 writeFileSync(join(directory, "key.asc"), KEY);
