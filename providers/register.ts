@@ -1,12 +1,15 @@
-import type { Action } from "../actions/action";
+import { type Action, waitFor } from "../actions/action";
+import type { RunningFacts } from "../facts/running";
 import { clusterPaths } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
-import { type LiveMember, thePrimary } from "./cluster";
+import { instanceOf, type LiveMember, thePrimary } from "./cluster";
 import { asPostgres, planBootstrap, repmgr, sqlAction } from "./commands";
 import { Refused } from "./kind";
 import { expectedUpstream, knowsItself, registeredType, registrationProblem, repmgrRoleProblem } from "./nodeState";
 import type { RepmgrNodeFacts, RepmgrNodeInputs } from "./repmgrNode";
 
+/** What a busy primary writes while a large standby is cloned. */
+const CATCH_UP_DEADLINE_MS = 3_600_000;
 /** A row, a checkpoint and its replay. */
 const LIFTED_DEADLINE_MS = 180_000;
 
@@ -24,13 +27,34 @@ export function planRegister(
   if (!rows.some(({ id }) => id === primary.member.id)) return [registerPrimary(want, primary)];
   const type = registeredType(want, view);
   const force = row === undefined ? "" : " --force";
-  const upstream = expectedUpstream(want, view)?.member;
-  const below = upstream === undefined || upstream.id === primary.member.id ? "" : ` --upstream-node-id=${upstream.id}`;
+  const upstream = expectedUpstream(want, view) ?? primary;
+  const below = upstream.member.id === primary.member.id ? "" : ` --upstream-node-id=${upstream.member.id}`;
   const why = `${want.node} is ${problem}: register it as ${type}`;
   if (type !== "standby") {
     return [{ do: "run", host: want.host, why, script: repmgr(want, `${type} register${force}`) }];
   }
-  return [registerStandby(want, self, primary, why, `standby register${force}${below}`)];
+  return [
+    ...planCatchUp(want, self, upstream),
+    registerStandby(want, self, primary, why, `standby register${force}${below}`),
+  ];
+}
+
+/**
+ * A standby that still receives what was written while it was cloned is "not attached" to repmgr, which then refuses to
+ * register it (repmgr-action-standby.c, is_downstream_node_attached). One that is behind on purpose is told to hurry first.
+ */
+function planCatchUp(want: RepmgrNodeInputs, self: LiveMember, { member, facts }: LiveMember): Action[] {
+  const stateIn = (running: RunningFacts | undefined): string | undefined =>
+    running?.replicas.find(({ name }) => name === want.node)?.state;
+  if (self.member.delay !== undefined || stateIn(facts.running) === "streaming") return [];
+  const why = `${want.node} has caught up with ${member.node}`;
+  return [
+    waitFor({ host: member.host, why, deadlineMs: CATCH_UP_DEADLINE_MS }, instanceOf(want), ({ running, refusal }) => {
+      const state = stateIn(running);
+      if (state === "streaming") return undefined;
+      return running === undefined ? refusal || "not running" : `${want.node} is in state ${state ?? "not there"}`;
+    }),
+  ];
 }
 
 function registerStandby(

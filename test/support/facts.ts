@@ -73,7 +73,7 @@ export function running(over: Partial<RunningFacts> = {}): RunningFacts {
     fileSettings: {},
     hbaErrors: [],
     walReceiver: null,
-    replicas: [],
+    replicas: [1, 2, 3].map((id) => ({ name: `n${id}`, state: "streaming", syncState: "async", lagBytes: 0 })),
     slots: [1, 2, 3].map((id) => ({ name: `repmgr_slot_${id}`, active: true, walStatus: "reserved" })),
     roles: [role("postgres", { superuser: true }), repmgrRole()],
     databases: [{ name: "postgres", owner: "postgres" }],

@@ -96,7 +96,13 @@ else
   done
   as_postgres repmgr -h "$PRIMARY" -U repmgr -d repmgr standby clone --fast-checkpoint >/tmp/clone.log 2>&1 || { cat /tmp/clone.log >&2; exit 1; }
   pg_ctlcluster 17 main start
-  as_postgres repmgr standby register --wait-sync=120 >/tmp/register.log 2>&1 || { cat /tmp/register.log >&2; exit 1; }
+  # repmgr refuses a standby that still catches up.
+  tries=0
+  until as_postgres repmgr standby register --wait-sync=120 >/tmp/register.log 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 30 ] || { cat /tmp/register.log >&2; exit 1; }
+    sleep 1
+  done
 fi
 
 sed -i -e 's/^.*REPMGRD_ENABLED=.*/REPMGRD_ENABLED=yes/' -e 's|^.*REPMGRD_CONF=.*|REPMGRD_CONF="/etc/repmgr.conf"|' /etc/default/repmgrd

@@ -107,6 +107,12 @@ else
   done
   as_postgres $bin/repmgr -f /etc/repmgr/17/repmgr.conf -h "$PRIMARY" -U repmgr -d repmgr standby clone --fast-checkpoint >/tmp/clone.log 2>&1 || { cat /tmp/clone.log >&2; exit 1; }
   systemctl -q enable --now shop-db
-  as_postgres $bin/repmgr -f /etc/repmgr/17/repmgr.conf standby register --wait-sync=120 >/tmp/register.log 2>&1 || { cat /tmp/register.log >&2; exit 1; }
+  # repmgr refuses a standby that still catches up.
+  tries=0
+  until as_postgres $bin/repmgr -f /etc/repmgr/17/repmgr.conf standby register --wait-sync=120 >/tmp/register.log 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 30 ] || { cat /tmp/register.log >&2; exit 1; }
+    sleep 1
+  done
 fi
 systemctl -q enable --now shop-repmgrd
