@@ -3,6 +3,7 @@ import type { Probe } from "../facts/probe";
 /** What people who use the cluster notice of an action, or a DBA has to know before it happens. */
 export type Effect =
   | "upgrade"
+  | "switchover"
   | "initdb"
   | "witness"
   | "clone"

@@ -26,6 +26,7 @@ export function checkNodes(checked: Checked, name: string, cluster: RawCluster):
     checkDelay(checked, here, cluster, node);
     if (node === "control") checked.report(here, "'control' means the machine that runs pulumi; choose another name");
   }
+  checkPreferred(checked, at, cluster);
   if (!checked.isWhole([...at, "nodes"])) return;
   checkRoles(checked, at, cluster);
   checkElection(checked, at, cluster);
@@ -57,6 +58,26 @@ function checkUpstream(checked: Checked, at: string[], cluster: RawCluster, node
     if (way.includes(next)) return;
     way.push(next);
   }
+}
+
+function checkPreferred(checked: Checked, at: string[], { preferred_primary: name, nodes }: RawCluster): void {
+  const here = [...at, "preferred_primary"];
+  if (name === undefined || !checked.isWhole(here)) return;
+  const names = checked.names(...at, "nodes");
+  if (!names.includes(name)) {
+    checked.report(here, unknownName("node", name, names));
+    return;
+  }
+  const node = nodes[name];
+  if (node?.role === "witness") checked.report(here, `'${name}' is a witness, it holds no data`);
+  else if (node?.delay !== undefined)
+    checked.report(here, `'${name}' stays behind on purpose, so it is never to be primary`);
+  else if (node?.priority === 0) checked.report(here, `'${name}' has the priority 0, so it is never to be primary`);
+  else if (node?.upstream !== undefined && nodes[node.upstream]?.role !== "primary")
+    checked.report(
+      here,
+      `'${name}' follows '${node.upstream}', and only who follows the primary can take over from it`,
+    );
 }
 
 function checkDelay(checked: Checked, here: string[], cluster: RawCluster, node: string): void {

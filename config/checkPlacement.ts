@@ -26,9 +26,30 @@ export function checkPlacement(checked: Checked): void {
       }
     }
   }
+  checkPinned(checked);
   const isNested = (a: string, b: string) => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
   reportClashes(checked, ports, "port", (a, b) => a === b);
   reportClashes(checked, directories, "directory", isNested);
+}
+
+/** A host has one version of a package. */
+function checkPinned(checked: Checked): void {
+  const pins = new Map<string, { cluster: string; pin: string }>();
+  for (const [name, { version, package_version: pin, nodes, layout }] of checked.clusters()) {
+    const path = ["postgresql_clusters", name, "package_version"];
+    if (pin === undefined || !checked.isWhole(path)) continue;
+    if (layout !== undefined) checked.report(path, "the packages of a cluster with a layout are left alone");
+    if (!pin.replace(/^\d+:/, "").startsWith(`${version}.`))
+      checked.report(path, `${pin} is no version of PostgreSQL ${version}`);
+    for (const { host } of Object.values(nodes)) {
+      const other = pins.get(`${host}/${version}`);
+      if (other !== undefined && other.pin !== pin && other.cluster !== name) {
+        checked.report(path, `the cluster '${other.cluster}' has ${other.pin} on the same host '${host}'`);
+        break;
+      }
+      pins.set(`${host}/${version}`, { cluster: name, pin });
+    }
+  }
 }
 
 function claim(claims: Map<string, Claim[]>, host: string, own: Claim): void {

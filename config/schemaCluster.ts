@@ -146,6 +146,23 @@ export const clusterSchema = z
       .enum(["automatic", "manual"])
       .default("automatic")
       .describe("Who promotes a standby when the primary is lost."),
+    package_version: textOf(
+      "Exact version of the package postgresql-<version>. 'up' installs it and restarts node by node. Default: none, as installed.",
+    )
+      .regex(/^[0-9][0-9A-Za-z.+~:-]*$/, "no version of a package, such as 17.6-1.pgdg13+1")
+      .optional(),
+    preferred_primary: textOf(
+      "Node that shall be primary: 'up' moves the primary there, gated. Default: whoever is.",
+    ).optional(),
+    rolling: z
+      .strictObject({
+        switch_back: z
+          .boolean()
+          .default(false)
+          .describe("After a rolling restart the primary moves back to the node that was primary before."),
+      })
+      .prefault({})
+      .describe("Restarts that go from node to node."),
     repmgr: repmgrSchema.prefault({}),
     roles: named(SQL_NAME, roleSchema).default({}).describe("Roles, by name."),
     databases: named(SQL_NAME, databaseSchema).default({}).describe("Databases, by name."),

@@ -120,6 +120,12 @@ export interface ClusterSpec {
   /** Networks let in by the firewall, besides the peers. CIDR. */
   readonly clients: readonly string[];
   readonly failover: "automatic" | "manual";
+  /** Exact version of the server's package, "17.6-1.pgdg13+1"; absent: whatever is installed. */
+  readonly packageVersion?: string;
+  /** A wish: only a gated switchover fulfils it. Absent: whoever is primary stays it. */
+  readonly preferredPrimary?: string;
+  /** After a rolling restart the primary moves back to where it was. */
+  readonly switchBack: boolean;
   /** repmgr.conf options the user chose, over our defaults; node-specific ones are derived later. */
   readonly repmgrOptions: Readonly<Record<string, string>>;
   readonly repmgrPasswordSecret: string;

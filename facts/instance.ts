@@ -36,6 +36,8 @@ export interface InstanceFacts {
   /** PGDATA/conf.d is a directory. */
   readonly hasConfD: boolean;
   readonly control?: ControlData;
+  /** "postgres (PostgreSQL) 17.6 (Debian 17.6-1.pgdg13+1)": what is installed; absent where nothing is. */
+  readonly installed?: string;
   /** The postmaster is alive; it may still refuse connections. */
   readonly alive: boolean;
   /** What SQL says; undefined while no connection is accepted, with the reason in `refusal`. */
@@ -77,6 +79,7 @@ echo version=$(cat "$d/PG_VERSION")
 [ -e "$d/standby.signal" ] && echo standby=1
 [ -d "$d/conf.d" ] && echo confd=1
 if [ -x ${sh(`${q.binDirectory}/pg_controldata`)} ]; then
+  echo "installed=$(${sh(`${q.binDirectory}/postgres`)} --version)"
   ${sh(`${q.binDirectory}/pg_controldata`)} -D "$d" | sed 's/^/control=/'
 fi
 [ -f "$d/postmaster.pid" ] || exit 0
@@ -124,6 +127,7 @@ export function parseInstance(text: string): InstanceFacts {
     isStandby: one("standby") === "1",
     hasConfD: one("confd") === "1",
     ...(control.length === 0 ? {} : { control: parseControlData(control) }),
+    ...(one("installed") === undefined ? {} : { installed: one("installed") }),
     alive: one("alive") === "1",
     ...(running === undefined ? {} : { running: parseRunning(running) }),
     refusal: one("refusal") ?? "",

@@ -51,6 +51,8 @@ export interface RunningFacts {
   /** Of the WAL written (primary) or received (standby). */
   readonly timeline: number;
   readonly lsn: string;
+  /** "17.6 (Debian 17.6-1.pgdg13+1)": what runs, whatever is installed by now. */
+  readonly version?: string;
   /** Position in the WAL in bytes, to compare nodes. */
   readonly walBytes: number;
   /** Where the oldest WAL that it still has begins, in the same bytes; absent is as good as unknown. */
@@ -108,6 +110,7 @@ export const RUNNING_SQL = `select json_build_object(
   'timeline', case when pg_is_in_recovery()
     then coalesce((select received_tli from pg_stat_wal_receiver), (select timeline_id from pg_control_checkpoint()))
     else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
+  'version', current_setting('server_version'),
   'lsn', l.lsn::text,
   'walBytes', pg_wal_lsn_diff(l.lsn, '0/0'),
   'oldestWalBytes', (select min(('x' || substr(name, 9, 8))::bit(32)::bigint * 4294967296

@@ -1,7 +1,8 @@
 import { clusterPaths } from "../families";
+import type { ClusterInputs } from "./cluster";
 import { firewallRuleKind } from "./firewallRule";
 import type { BaseInputs, Ctx, Kind } from "./kind";
-import { pgClusterKind } from "./pgCluster";
+import { observeContent } from "./pgCluster";
 import { pgInstanceKind } from "./pgInstance";
 import type { PreflightInputs } from "./preflight";
 import { repmgrNodeKind } from "./repmgrNode";
@@ -16,7 +17,8 @@ export function anticipateReviews(ctx: Ctx, inputs: PreflightInputs): void {
   const { reach, cluster, family, version, port, dataDirectory, layout, nodes } = inputs;
   const { postgresqlUnit, repmgrdUnit, repmgrdPidFile, startGuard } = clusterPaths(inputs);
   const members = nodes.map(({ node, host, address, isWitness }) => ({ node, host, address, witness: isWitness }));
-  ask(ctx, pgClusterKind, { reach, cluster, family, version, port, dataDirectory, layout, members });
+  const whole = { reach, cluster, family, version, port, dataDirectory, layout, members };
+  observeContent(ctx, whole as unknown as ClusterInputs).catch(() => undefined);
   for (const { host, node } of nodes) {
     const where = { reach, host, node, cluster, family, version, port, dataDirectory, layout, members };
     ask(ctx, pgInstanceKind, where);

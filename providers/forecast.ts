@@ -13,6 +13,7 @@ export interface Foreseen {
 /** What weighs most comes first. */
 const BY_WEIGHT: readonly Effect[] = [
   "upgrade",
+  "switchover",
   "restart",
   "stop",
   "rejoin",

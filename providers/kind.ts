@@ -75,7 +75,11 @@ export class HostLost extends Error {
 
 /** A change that would risk data or fight a failover; the message says what to do instead. */
 export class Refused extends Error {
-  constructor(message: string) {
+  /** @param besides what is planned all the same, and done before; for previews */
+  constructor(
+    message: string,
+    readonly besides: readonly Action[] = [],
+  ) {
     super(message);
     this.name = "Refused";
   }

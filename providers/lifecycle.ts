@@ -86,7 +86,7 @@ export class Lifecycle {
       add({ actions });
     } catch (error) {
       const refusal = error instanceof Error ? error.message : String(error);
-      add({ actions: [], refusal });
+      add({ actions: error instanceof Refused ? error.besides : [], refusal });
     }
     if (kind.sumUp === undefined) return;
     for (const line of clusters.flatMap((cluster) => this.forecast.sumUp(cluster, now))) this.world.say(line);
@@ -167,7 +167,7 @@ export class Lifecycle {
     try {
       for (let round = 0; round <= MAX_ROUNDS; round++) {
         const have = await kind.observe(ctx, inputs);
-        const actions = kind.plan(inputs, have);
+        const actions = planned(kind, inputs, have);
         if (actions.length === 0) return plain({ ...inputs, ...kind.project(inputs, have).outputs, ...STAMP });
         const whys = actions.map((a) => `${a.host}: ${a.why}`).join("\n  ");
         if (whys === previous || round === MAX_ROUNDS) throw new Error(`done, and still left to do:\n  ${whys}`);
@@ -189,12 +189,23 @@ export class Lifecycle {
   }
 }
 
+/** What can be done is done, before what is refused is refused. */
+function planned(kind: AnyKind, inputs: BaseInputs, have: unknown): Action[] {
+  try {
+    return kind.plan(inputs, have);
+  } catch (error) {
+    if (error instanceof Refused && error.besides.length > 0) return [...error.besides];
+    throw error;
+  }
+}
+
 /** What up would do if the program did not change: what preview shows as the consequence, computed by the plan itself. */
 function pendingOf(kind: AnyKind, inputs: BaseInputs, have: unknown): string[] {
   try {
     return kind.plan(inputs, have).map(({ host, why }) => `${host}: ${why}`);
   } catch (error) {
-    if (error instanceof Refused) return [`refused: ${error.message}`];
+    if (error instanceof Refused)
+      return [...error.besides.map(({ host, why }) => `${host}: ${why}`), `refused: ${error.message}`];
     throw error;
   }
 }

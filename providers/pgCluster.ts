@@ -5,8 +5,9 @@ import { asPostgres } from "./commands";
 import { contentState, foundDatabases, foundRoles } from "./clusterContent";
 import { planCluster, planClusterDelete } from "./pgClusterPlan";
 import { describeCluster, type HistoryEntry, type NodeReport, roleOf } from "./clusterReport";
-import type { Kind } from "./kind";
+import type { Ctx, Kind } from "./kind";
 import { foreseenRestarts, pendingRestarts } from "./restartNeeds";
+import { type HandoverView, observeHandover } from "./switchover";
 
 export type ManagedRole = Omit<RoleSpec, "passwordSecret">;
 
@@ -20,6 +21,12 @@ export interface PgClusterInputs extends ClusterInputs {
   readonly settings: Readonly<Record<string, string>>;
   /** By node, where its settings differ from those of the others. */
   readonly nodeSettings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Exact version of the server's package: a node that runs another one restarts once it is installed. */
+  readonly packageVersion?: string;
+  /** The node that shall be primary; absent, whoever is. Observed as the node that is. */
+  readonly preferredPrimary?: string;
+  /** After a rolling restart the primary moves back to where it was; never compared. */
+  readonly switchBack?: boolean;
   /** Data checksums are wanted on every node; enabling them takes a restart each. */
   readonly checksums: boolean;
   /** What a healthy cluster shows; the program always writes HEALTHY_CLUSTER. */
@@ -35,6 +42,8 @@ export const HEALTHY_CLUSTER = { content: "as wanted", pendingRestart: [], repmg
 export interface PgClusterFacts {
   readonly view: ClusterView;
   readonly databases: readonly DatabaseFact[];
+  /** Asked for only where the primary may have to move. */
+  readonly handover: HandoverView;
 }
 
 export interface PgClusterOutputs {
@@ -60,6 +69,8 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
     "databases",
     "settings",
     "nodeSettings",
+    "packageVersion",
+    "preferredPrimary",
     "content",
     "nodeRoles",
     "pendingRestart",
@@ -71,11 +82,10 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
   validate: () => [],
 
   async observe(ctx, inputs) {
-    const view = await observeCluster(ctx, inputs);
-    const primary = livePrimaries(view)[0];
-    if (primary === undefined) return { view, databases: [] };
-    const databases = await ctx.ask(primary.member.host, databasesProbe(asPostgres(inputs, "psql", "-XAtq")));
-    return { view, databases };
+    const found = await observeContent(ctx, inputs);
+    const primary = livePrimaries(found.view)[0];
+    const isAsked = primary !== undefined && mayMove(inputs, found.view, primary.member.node);
+    return { ...found, handover: isAsked ? await observeHandover(ctx, inputs, found.view) : {} };
   },
 
   isAbsent: ({ view }) => view.every(({ facts }) => facts.data !== "present"),
@@ -94,11 +104,16 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
         ...inputs,
         roles: foundRoles(inputs, have),
         databases: foundDatabases(inputs, have),
+        ...(inputs.preferredPrimary === undefined ? {} : { preferredPrimary: primaryOf(inputs, have.view) }),
         content: contentState(inputs, have),
         nodeRoles: Object.fromEntries(have.view.map((m) => [m.member.node, roleOf(m)])),
         pendingRestart: pendingRestarts(inputs, have.view)
-          .filter(({ settings }) => settings.length > 0)
-          .map(({ node, settings }) => `${node}: ${settings.join(", ")}`),
+          .map(({ node, settings, upgrade }) => ({
+            node,
+            needs: [...settings, ...(upgrade ? [`PostgreSQL ${upgrade}`] : [])],
+          }))
+          .filter(({ needs }) => needs.length > 0)
+          .map(({ node, needs }) => `${node}: ${needs.join(", ")}`),
         repmgrd: repmgrdState(have.view),
       },
       outputs: describeCluster(inputs, have.view),
@@ -107,6 +122,25 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
 
   planDelete: planClusterDelete,
 };
+
+/** Reads of the inputs no more than where to look, so that a review can ask for it ahead. */
+export async function observeContent(ctx: Ctx, inputs: ClusterInputs): Promise<Omit<PgClusterFacts, "handover">> {
+  const view = await observeCluster(ctx, inputs);
+  const primary = livePrimaries(view)[0];
+  if (primary === undefined) return { view, databases: [] };
+  const databases = await ctx.ask(primary.member.host, databasesProbe(asPostgres(inputs, "psql", "-XAtq")));
+  return { view, databases };
+}
+
+function mayMove(inputs: PgClusterInputs, view: ClusterView, primary: string): boolean {
+  const isWished = inputs.preferredPrimary !== undefined && inputs.preferredPrimary !== primary;
+  return isWished || foreseenRestarts(inputs, view).some(({ node }) => node === primary);
+}
+
+/** While nobody is primary that is what has to be repaired, and no wish is open. */
+function primaryOf({ preferredPrimary = "" }: PgClusterInputs, view: ClusterView): string {
+  return livePrimaries(view)[0]?.member.node ?? preferredPrimary;
+}
 
 function repmgrdState(view: ClusterView): string {
   const paused = view.filter(isLive).filter(({ facts }) => facts.repmgr?.paused === true);

@@ -8,6 +8,8 @@ import { Refused } from "./kind";
 import type { PgClusterFacts, PgClusterInputs } from "./pgCluster";
 import { type PendingRestart, pendingRestarts } from "./restartNeeds";
 import { planRollingRestart } from "./rollingRestart";
+import { hasHandedOver, planRevival } from "./revive";
+import { planFinish, planSwitchover } from "./switchover";
 
 /** The plan of what exists once a cluster, carried out on whichever node is primary now. */
 export function planCluster(
@@ -16,6 +18,7 @@ export function planCluster(
   restarts: readonly PendingRestart[] = pendingRestarts(want, have.view),
 ): Action[] {
   const primary = thePrimary(want, have.view);
+  if (primary === undefined && have.view.some(hasHandedOver)) return planRevival(want, have.view);
   if (primary === undefined) {
     throw new Refused(
       `cluster ${want.cluster}: no node takes writes; see "sudo journalctl -u ${shortUnit(clusterPaths(want).repmgrdUnit)}" on its hosts`,
@@ -25,7 +28,25 @@ export function planCluster(
   const content = differences(want, have, primary).map(({ what, database, sql }) =>
     sqlAction(want, { host, database }, what, sql),
   );
-  return [...content, ...planRollingRestart(want, have.view, restarts), ...planUnpause(want, have, primary)];
+  const rest = planFinish(want, have.view, primary);
+  // Whether the other node needs a restart shows when it is back.
+  if (rest.length > 0) return [...content, ...rest];
+  const others = [...content, ...planUnpause(want, have, primary)];
+  try {
+    return [...others, ...planMove(want, have, restarts)];
+  } catch (error) {
+    // A gate that is shut keeps nothing else from being done.
+    if (!(error instanceof Refused)) throw error;
+    if (others.length === 0) throw error;
+    throw new Refused(error.message, others);
+  }
+}
+
+/** A rolling restart moves the primary anyway, and where it is wished if it can. */
+function planMove(want: PgClusterInputs, have: PgClusterFacts, restarts: readonly PendingRestart[]): Action[] {
+  const rolling = planRollingRestart(want, have, restarts);
+  if (rolling.length > 0 || want.preferredPrimary === undefined) return rolling;
+  return planSwitchover(want, have, want.preferredPrimary, "preferred_primary");
 }
 
 /** Runs first when a cluster goes: repmgrd stops everywhere, then nobody is registered, so no node's end looks like a failure. */

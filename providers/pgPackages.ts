@@ -3,7 +3,7 @@ import { fileProbe, type FileFact } from "../facts/file";
 import { packagesProbe, type PackagesFact } from "../facts/packages";
 import { CREATE_CLUSTER_FILE, foundRepository, repositoryFiles } from "../facts/aptFiles";
 import type { BaseInputs, Kind } from "./kind";
-import { behind, planPackages, planPackagesDelete } from "./pgPackagesPlan";
+import { behind, offPin, planPackages, planPackagesDelete } from "./pgPackagesPlan";
 
 export interface PgPackagesInputs extends BaseInputs {
   readonly host: string;
@@ -13,6 +13,8 @@ export interface PgPackagesInputs extends BaseInputs {
   /** None: the packages come from what the host has already. */
   readonly repository?: RepositorySpec;
   readonly packages: readonly string[];
+  /** Exact version of the first of them, which is the server's. */
+  readonly pinned?: string;
   /** The other hosts of the clusters that use them: a standby must not run another minor version than its primary for long. */
   readonly siblings: readonly string[];
   /** What a host shows whose packages are as new as those of its siblings; the program always writes AS_THE_OTHERS. */
@@ -40,7 +42,7 @@ export interface PgPackagesOutputs {
 /** PostgreSQL and repmgr of one major version on one host, and where they come from. */
 export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesOutputs> = {
   name: "PgPackages",
-  managed: ["host", "version", "repository", "packages", "siblings", "versions", "createMainCluster"],
+  managed: ["host", "version", "repository", "packages", "pinned", "siblings", "versions", "createMainCluster"],
   identity: ["host", "version"],
   id: ({ host, version }) => `${host}/postgresql-${version}`,
 
@@ -84,8 +86,11 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
         ...(repository === undefined ? {} : { repository }),
         packages: installed.map(({ name }) => name),
         versions:
-          behind(have)
+          behind(inputs, have)
             .map(({ name, have: version, newest, on }) => `${name} ${version}, ${on} has ${newest}`)
+            .concat(
+              offPin(inputs, have).map(({ name, version }) => `${name} ${version}, wanted ${inputs.pinned ?? ""}`),
+            )
             .join("; ") || AS_THE_OTHERS,
         createMainCluster: inputs.createMainCluster || have.createCluster?.content !== CREATE_CLUSTER_FILE.content,
       },

@@ -1,9 +1,11 @@
 import type { Action, Run } from "../actions/action";
 import type { FileFact } from "../facts/file";
+import type { PackageFact } from "../facts/packages";
 import { compareDebianVersions } from "../facts/debianVersion";
 import { sh, shJoin } from "../ssh/quote";
 import { type AptFile, CREATE_CLUSTER_FILE, repositoryFiles } from "../facts/aptFiles";
 import type { Claims } from "./claims";
+import { Refused } from "./kind";
 import type { PgPackagesFacts, PgPackagesInputs } from "./pgPackages";
 
 const INSTALL_DEADLINE_MS = 900_000;
@@ -13,16 +15,41 @@ const RUNNING_INSTALL_SECONDS = 600;
 
 /** The files come first: with them in place the distribution's own cluster never appears. An installed version is kept. */
 export function planPackages(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
-  return [...planFiles(want, have), ...planRepair(want, have), ...planInstall(want, have), ...planCatchUp(want, have)];
+  const upgrades = [...planPinned(want, have), ...planCatchUp(want, have)];
+  return [...planFiles(want, have), ...planRepair(want, have), ...planInstall(want, have), ...upgrades];
+}
+
+/** The package with a version that the inventory names, when another one is installed. */
+export function offPin({ pinned, packages: [server] }: PgPackagesInputs, { packages }: PgPackagesFacts): PackageFact[] {
+  if (pinned === undefined) return [];
+  return packages.packages.filter(
+    ({ name, state, version }) => name === server && state === "installed" && version !== pinned,
+  );
+}
+
+/** @throws Refused for an older version: going back is no upgrade backwards, and packages do not promise that it works */
+function planPinned(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
+  const [server] = offPin(want, have);
+  const { host, pinned = "" } = want;
+  if (server === undefined) return [];
+  const { name, version } = server;
+  if (compareDebianVersions(version, pinned) > 0) {
+    throw new Refused(
+      `${host}: ${name} ${version} is newer than the wanted ${pinned}. Set "package_version: ${version}" in the inventory; ` +
+        `to go back all the same, read the release notes between them and type on each host: sudo apt-get install --allow-downgrades ${name}=${pinned}`,
+    );
+  }
+  const why = `upgrade ${name} from ${version} to ${pinned}, as the inventory says; the cluster restarts node by node for it`;
+  return [upgrade(host, why, [`${name}=${pinned}`])];
 }
 
 /** The installed packages of which a sibling has a newer version: the newest, and who has it. */
-export function behind({
-  packages,
-  siblings,
-}: PgPackagesFacts): { name: string; have: string; newest: string; on: string }[] {
+export function behind(
+  { pinned, packages: [server] }: PgPackagesInputs,
+  { packages, siblings }: PgPackagesFacts,
+): { name: string; have: string; newest: string; on: string }[] {
   return packages.packages
-    .filter(({ state }) => state === "installed")
+    .filter(({ name, state }) => state === "installed" && (pinned === undefined || name !== server))
     .flatMap(({ name, version: have }) => {
       const [newest] = Object.entries(siblings)
         .flatMap(([on, fact]) =>
@@ -36,21 +63,25 @@ export function behind({
 
 /** Never down: whoever is ahead stays so. A running server goes on with what it was started with. */
 function planCatchUp(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
-  const late = behind(have);
+  const late = behind(want, have);
   if (late.length === 0) return [];
-  const exact = shJoin(late.map(({ name, newest }) => `${name}=${newest}`));
   const [first] = late.map(({ on }) => on);
   const what = late.map(({ name, have: old, newest }) => `${name} from ${old} to ${newest}`).join(", ");
+  const why = `upgrade ${what}, as ${first} has it; a running server takes it up at its next restart`;
   return [
-    {
-      do: "run",
-      host: want.host,
-      why: `upgrade ${what}, as ${first} has it; a running server takes it up at its next restart`,
-      script: `${APT_SHELL}
-apt --no-install-recommends install ${exact} || { apt update; apt --no-install-recommends install ${exact}; }`,
-      deadlineMs: INSTALL_DEADLINE_MS,
-    },
+    upgrade(
+      want.host,
+      why,
+      late.map(({ name, newest }) => `${name}=${newest}`),
+    ),
   ];
+}
+
+function upgrade(host: string, why: string, packages: readonly string[]): Action {
+  const exact = shJoin(packages);
+  const script = `${APT_SHELL}
+apt --no-install-recommends install ${exact} || { apt update; apt --no-install-recommends install ${exact}; }`;
+  return { do: "run", host, why, script, deadlineMs: INSTALL_DEADLINE_MS };
 }
 
 /** Our files go. The packages stay: other clusters or programs on the host may use them, and they hold no state of ours. */
@@ -114,10 +145,13 @@ function planInstall(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
   if (missing.length === 0) return [];
   const source = want.repository && repositoryFiles(want.repository).source.path;
   const isKnown = missing.every((name) => have.packages.candidates[name] !== undefined);
+  const exact = shJoin(
+    missing.map((name) => (want.pinned !== undefined && name === want.packages[0] ? `${name}=${want.pinned}` : name)),
+  );
   const script = `${APT_SHELL}
 ${source === undefined ? "" : updateOnly(source)}
 ${isKnown || source !== undefined ? "" : "apt update"}
-apt --no-install-recommends install ${shJoin(missing)} || { apt update; apt --no-install-recommends install ${shJoin(missing)}; }`;
+apt --no-install-recommends install ${exact} || { apt update; apt --no-install-recommends install ${exact}; }`;
   const why = `install ${missing.join(", ")}${want.repository ? ` from ${want.repository.uri}` : ""}`;
   const action: Run = { do: "run", host: want.host, why, script, deadlineMs: INSTALL_DEADLINE_MS };
   return [action];

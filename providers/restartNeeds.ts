@@ -8,6 +8,8 @@ export interface SettingsOwner extends ClusterPlace {
   readonly settings: Readonly<Record<string, string>>;
   /** By node, where its settings differ from those of the others. */
   readonly nodeSettings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Exact version of the server's package; absent: nobody restarts for an upgrade. */
+  readonly packageVersion?: string;
   /** Data checksums are wanted; false: whatever is there is left alone. */
   readonly checksums: boolean;
 }
@@ -15,32 +17,50 @@ export interface SettingsOwner extends ClusterPlace {
 export interface PendingRestart {
   readonly node: string;
   readonly settings: readonly string[];
+  /** The version of the server that is installed and does not run yet. */
+  readonly upgrade?: string;
   /** pg_checksums has to run while the node is down. */
   readonly enablesChecksums: boolean;
 }
 
 /** Per running node the settings that wait for a restart now, and are ours to restart it for. */
 export function pendingRestarts(want: SettingsOwner, view: ClusterView): PendingRestart[] {
-  return collect(want, view, (m) => waiting(ofNode(want, m), m.facts.running));
+  return collect(want, view, (m) => waiting(ofNode(want, m), m.facts.running), isUpgraded);
 }
 
 /** The same once the files are as wanted, which a review knows before anything is written. */
 export function foreseenRestarts(want: SettingsOwner, view: ClusterView): PendingRestart[] {
-  return collect(want, view, (m) => {
+  const needs = (m: LiveMember): string[] => {
     const own = ofNode(want, m);
     return [...new Set([...waiting(own, m.facts.running), ...toCome(own, m.facts.running)])];
-  });
+  };
+  return collect(want, view, needs, () => true);
 }
 
 function ofNode(want: SettingsOwner, { member }: LiveMember): SettingsOwner {
   return { ...want, settings: { ...want.settings, ...want.nodeSettings?.[member.node] } };
 }
 
-function collect(want: SettingsOwner, view: ClusterView, needs: (m: LiveMember) => string[]): PendingRestart[] {
+/** Its package is there, so that a restart brings it. */
+function isUpgraded(version: string, { facts }: LiveMember): boolean {
+  return facts.installed?.includes(version) === true;
+}
+
+function collect(
+  want: SettingsOwner,
+  view: ClusterView,
+  needs: (m: LiveMember) => string[],
+  isThere: (version: string, m: LiveMember) => boolean,
+): PendingRestart[] {
+  // An epoch is no part of what the server calls itself.
+  const pinned = want.packageVersion?.replace(/^\d+:/, "");
   return view.filter(isLive).flatMap((m) => {
     const settings = needs(m).sort();
     const enablesChecksums = want.checksums && m.facts.control?.checksums === false;
-    return settings.length === 0 && !enablesChecksums ? [] : [{ node: m.member.node, settings, enablesChecksums }];
+    const runs = m.facts.running.version;
+    const isOld = pinned !== undefined && runs !== undefined && !runs.includes(pinned) && isThere(pinned, m);
+    if (settings.length === 0 && !enablesChecksums && !isOld) return [];
+    return [{ node: m.member.node, settings, enablesChecksums, ...(isOld ? { upgrade: pinned } : {}) }];
   });
 }
 

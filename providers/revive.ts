@@ -6,6 +6,7 @@ import { sh } from "../ssh/quote";
 import type { ClusterInputs, ClusterView, LiveMember, MemberFacts } from "./cluster";
 import { instanceOf, livePrimaries } from "./cluster";
 import { Refused } from "./kind";
+import { whilePaused } from "./whilePaused";
 import { electors, refuseStrangers } from "./stranger";
 
 /** Failure detection (default 6 x 10 s) plus the election and the promotion. */
@@ -22,7 +23,9 @@ export function planRevival(inputs: ClusterInputs, view: ClusterView): Action[] 
   if (livePrimaries(view).length > 0) return [];
   refuseStrangers(inputs, view);
   const data = view.filter(({ member, facts }) => !member.witness && facts.data === "present");
-  const crashed = data.filter((m) => !m.facts.isStandby);
+  const crashed = data.filter((m) => !m.facts.isStandby || hasHandedOver(m));
+  const cut = crashed.find(hasHandedOver);
+  if (cut !== undefined && lastPrimary(inputs, crashed) === cut) return planTakeBack(inputs, cut, view);
   const deciding = electors(inputs, view);
   if (deciding.length > 0) return [waitForElection(inputs, deciding)];
   const last = lastPrimary(inputs, crashed);
@@ -39,6 +42,38 @@ export function planRevival(inputs: ClusterInputs, view: ClusterView): Action[] 
     last,
     `it was the last primary (timeline ${last.facts.control?.timeline}) and no node takes writes`,
   );
+}
+
+/**
+ * A primary that was stopped cleanly to hand over and waits for the next one (handoverScript.ts): a standby would have
+ * been "shut down in recovery".
+ */
+export function hasHandedOver({ facts }: MemberFacts): boolean {
+  return facts.isStandby && !facts.alive && facts.control?.state === "shut down";
+}
+
+/**
+ * A switchover was cut between the stop of the one and the promotion of the other: all were asked, none was promoted, so
+ * the one that stopped has everything. Its start guard asks them once more, and repmgrd elects nobody meanwhile.
+ */
+function planTakeBack(inputs: ClusterInputs, last: MemberFacts, view: ClusterView): Action[] {
+  refuseOlder(
+    inputs,
+    last,
+    view.filter(({ member }) => !member.witness),
+  );
+  const { host, node } = last.member;
+  const why = `a switchover from ${node} was cut before another node was promoted: ${node} is primary again`;
+  const start: Action = {
+    do: "run",
+    host,
+    effect: "start",
+    why,
+    script: `rm -f ${sh(`${inputs.dataDirectory}/standby.signal`)}\n${runService(inputs, "start")}`,
+    deadlineMs: START_DEADLINE_MS,
+  };
+  const body = [start, planAnswer(inputs, host, `${node} answers SQL`)];
+  return [whilePaused(inputs, view, { host, effect: "start", why }, body)];
 }
 
 /** Starts an instance through its unit, so that systemd and repmgr see the same one, and waits until SQL answers. */

@@ -2,74 +2,110 @@ import { type Action, waitFor } from "../actions/action";
 import { type ClusterView, instanceOf, isLive, type LiveMember, livePrimaries } from "./cluster";
 import { clusterPaths } from "../families";
 import { sh } from "../ssh/quote";
-import { asPostgres, repmgr, runService } from "./commands";
-import { Refused } from "./kind";
+import { asPostgres, runService } from "./commands";
+import { type Handover, planHandover } from "./handover";
 import { waitsItsDelay } from "./nodeState";
-import type { PgClusterInputs } from "./pgCluster";
+import type { PgClusterFacts, PgClusterInputs } from "./pgCluster";
 import type { PendingRestart } from "./restartNeeds";
 import { START_DEADLINE_MS } from "./revive";
-
-/**
- * A standby must never have less of these than its primary (PostgreSQL documentation, 27.4.1 "User's Overview"); with the
- * defaults of PostgreSQL 13 to 17, to which one falls back that is no longer set.
- */
-const PRIMARY_BOUND = {
-  max_connections: 100,
-  max_wal_senders: 10,
-  max_worker_processes: 8,
-  max_prepared_transactions: 0,
-  max_locks_per_transaction: 64,
-};
+import { isLowered, refuseLate } from "./rollingOrder";
+import { gated } from "./switchover";
+import { whilePaused } from "./whilePaused";
 
 const ATTACH_DEADLINE_MS = 60_000;
 const CHECKSUM_DEADLINE_MS = 24 * 3_600_000;
 
-/** Restarts what waits for it, one node at a time, while repmgrd is paused: standbys first unless a limit goes down. */
+/**
+ * Restarts what waits for it, one node at a time, while repmgrd is paused: the standbys, then the primary, which hands
+ * over to one of them first. Where a limit goes down the primary has to be the first, and where nobody can take over
+ * it restarts in its place.
+ * @throws Refused when a gate of the switchover is shut; nothing has been restarted then
+ */
 export function planRollingRestart(
   want: PgClusterInputs,
-  view: ClusterView,
+  have: Pick<PgClusterFacts, "view" | "handover">,
   pending: readonly PendingRestart[],
 ): Action[] {
+  const { view } = have;
   const primary = livePrimaries(view)[0];
   if (pending.length === 0 || primary === undefined) return [];
   const needOf = (m: LiveMember): PendingRestart | undefined => pending.find(({ node }) => node === m.member.node);
   const waiting = view.filter(isLive).filter((m) => needOf(m) !== undefined);
   const standbys = waiting.filter(({ member }) => member.node !== primary.member.node);
-  const rest = waiting.filter(({ member }) => member.node === primary.member.node);
-  const lowered = isLowered(want, primary, needOf(primary)?.settings ?? []);
-  if (lowered) refuseLate(want, standbys);
-  const order = lowered ? [...rest, ...standbys] : [...standbys, ...rest];
-  const { host } = primary.member;
+  const own = needOf(primary);
+  const isFirst = isLowered(want, primary, own?.settings ?? []);
+  if (isFirst) refuseLate(want, standbys);
+  const others = standbys.flatMap((m) => [...restart(want, m, needOf(m)), ...planAttached(want, view, primary, m)]);
+  const inPlace = own === undefined ? [] : [...restart(want, primary, own), ...planAttached(want, view, primary)];
+  const heir = own === undefined || isFirst ? undefined : heirOf(want, view, primary);
+  const last = heir === undefined || own === undefined ? inPlace : moved(want, gated(want, have, heir, primary), own);
+  const words = wordsOf(want, { primary, standbys, own, isFirst, heir });
   return [
-    {
-      do: "bracket",
-      host,
-      effect: "restart",
-      why: `rolling restart of ${order.map(({ member }) => member.node).join(", then ")}, because ${reasonOf(pending)}`,
-      before: [
-        {
-          do: "run",
-          host,
-          why: "a planned restart must not look like a failure: pause repmgrd",
-          script: repmgr(want, "service pause"),
-        },
-      ],
-      body: order.flatMap((m, index) => [
-        ...restart(want, m, needOf(m)),
-        ...(m.member.node === primary.member.node || index === order.length - 1
-          ? planAttached(want, view, primary)
-          : []),
-      ]),
-      after: [{ do: "run", host, why: "repmgrd watches again", script: repmgr(want, "service unpause") }],
-    },
+    whilePaused(
+      want,
+      view,
+      { host: primary.member.host, effect: "restart", why: `${words} (because ${reasonOf(pending)})` },
+      isFirst ? [...inPlace, ...others] : [...others, ...last],
+    ),
   ];
+}
+
+/** Stopping to hand over is most of a restart: it comes back with what it waited for. */
+function moved(want: PgClusterInputs, handover: Handover, need: PendingRestart): Action[] {
+  const { from, to } = handover;
+  const isBack = want.switchBack === true || want.preferredPrimary === from.node;
+  const back: Handover = { ...handover, from: to, to: from };
+  return [
+    ...planHandover(want, handover),
+    ...(need.enablesChecksums ? restartAs(want, from, "standby", need) : []),
+    ...(isBack ? planHandover(want, back) : []),
+  ];
+}
+
+/** The standby that is wished for as primary, else the one that repmgr would prefer in an election. */
+function heirOf(want: PgClusterInputs, view: ClusterView, { member, facts }: LiveMember): string | undefined {
+  const able = view.filter(isLive).flatMap((m) => {
+    const row = facts.repmgr?.nodes.find(({ id }) => id === m.member.id);
+    const { inRecovery, walReceiver } = m.facts.running;
+    const isDirect = inRecovery && !m.member.witness && walReceiver?.senderHost === member.address;
+    return isDirect && row?.type === "standby" && row.priority > 0 ? [{ ...m.member, priority: row.priority }] : [];
+  });
+  const wish = (node: string): number => (node === want.preferredPrimary ? 1 : 0);
+  able.sort((a, b) => wish(b.node) - wish(a.node) || b.priority - a.priority || a.id - b.id);
+  return able[0]?.node;
+}
+
+interface Order {
+  readonly primary: LiveMember;
+  readonly standbys: readonly LiveMember[];
+  readonly own: PendingRestart | undefined;
+  readonly isFirst: boolean;
+  readonly heir: string | undefined;
+}
+
+function wordsOf(want: PgClusterInputs, { primary, standbys, own, isFirst, heir }: Order): string {
+  const { node } = primary.member;
+  const names = standbys.map(({ member }) => member.node).join(", ");
+  if (own === undefined) return `rolling restart of ${names}`;
+  if (names === "" && heir === undefined) return `restart of ${node} in its place`;
+  if (isFirst) return `rolling restart of ${node}, which a lower limit has to reach first, then ${names}`;
+  if (heir === undefined) return `rolling restart of ${names}, then ${node} in its place`;
+  const isBack = want.switchBack === true || want.preferredPrimary === node;
+  const steps = [
+    `switchover to ${heir}`,
+    `${names === "" ? "restart of " : ""}${node}`,
+    ...(isBack ? [`switchover back to ${node}`] : []),
+  ];
+  return names === "" ? steps.join(", then ") : `rolling restart of ${[names, ...steps].join(", then ")}`;
 }
 
 function reasonOf(pending: readonly PendingRestart[]): string {
   const settings = [...new Set(pending.flatMap((need) => need.settings))].sort();
+  const upgrades = [...new Set(pending.flatMap(({ upgrade }) => upgrade ?? []))];
   const unchecked = pending.filter(({ enablesChecksums }) => enablesChecksums).map(({ node }) => node);
   return [
     ...(settings.length === 0 ? [] : [`${settings.join(", ")} ${settings.length > 1 ? "need" : "needs"} a restart`]),
+    ...upgrades.map((version) => `PostgreSQL ${version} needs a restart`),
     ...(unchecked.length === 0 ? [] : [`${unchecked.join(", ")} must be down while its data get checksums`]),
   ].join(" and ");
 }
@@ -77,10 +113,14 @@ function reasonOf(pending: readonly PendingRestart[]): string {
 /**
  * Standbys come back to a restarted primary by themselves, after wal_retrieve_retry_interval; before that nobody is safe.
  * Caught up means that they know the primary's new limits: with the old, higher ones they would not start again.
+ * @param only the one that was restarted; default: all
  */
-function planAttached(want: PgClusterInputs, view: ClusterView, primary: LiveMember): Action[] {
+function planAttached(want: PgClusterInputs, view: ClusterView, primary: LiveMember, only?: LiveMember): Action[] {
   const probe = instanceOf(want);
-  const standbys = view.filter(isLive).filter(({ member, facts }) => !member.witness && facts.running.inRecovery);
+  const standbys = view
+    .filter(isLive)
+    .filter(({ member, facts }) => !member.witness && facts.running.inRecovery)
+    .filter(({ member }) => only === undefined || only.member.node === member.node);
   return standbys.map(({ member }) => {
     let target: number | undefined;
     return {
@@ -103,26 +143,39 @@ function planAttached(want: PgClusterInputs, view: ClusterView, primary: LiveMem
   });
 }
 
+type Restarted = "primary" | "standby" | "witness";
+
 function restart(want: PgClusterInputs, { member, facts }: LiveMember, need: PendingRestart | undefined): Action[] {
   const role = member.witness ? "witness" : facts.running.inRecovery ? "standby" : "primary";
+  return restartAs(want, member, role, need);
+}
+
+function restartAs(
+  want: PgClusterInputs,
+  member: LiveMember["member"],
+  role: Restarted,
+  need: PendingRestart | undefined,
+): Action[] {
+  const { host, node } = member;
   const checksums = need?.enablesChecksums === true;
-  const reasons = [...(need?.settings ?? []), ...(checksums ? ["data checksums"] : [])].join(", ");
+  const upgrade = need?.upgrade === undefined ? [] : [`PostgreSQL ${need.upgrade}`];
+  const reasons = [...(need?.settings ?? []), ...upgrade, ...(checksums ? ["data checksums"] : [])].join(", ");
   return [
     {
       do: "run",
-      host: member.host,
-      why: `restart the ${role} ${member.node}: ${reasons}`,
+      host,
+      why: `restart the ${role} ${node}: ${reasons}`,
       script: checksums ? checksumScript(want) : runService(want, "restart"),
       deadlineMs: checksums ? CHECKSUM_DEADLINE_MS : START_DEADLINE_MS,
     },
     waitFor(
-      { host: member.host, why: `${member.node} is a ${role} again`, deadlineMs: START_DEADLINE_MS },
+      { host, why: `${node} is a ${role} again`, deadlineMs: START_DEADLINE_MS },
       instanceOf(want),
       ({ running, refusal }) => {
         if (running === undefined) return refusal || "not running";
         const isFed = running.walReceiver?.status === "streaming" || waitsItsDelay(member, running);
         if (role === "standby" && !isFed) return "it does not stream yet";
-        return running.inRecovery === facts.running.inRecovery ? undefined : "its role changed";
+        return running.inRecovery === (role === "standby") ? undefined : "its role changed";
       },
     ),
   ];
@@ -139,31 +192,4 @@ failed=
 ${asPostgres(want, "pg_checksums", `--enable -D ${sh(want.dataDirectory)}`)} >&2 || failed=1
 ${runService(want, "start")}
 [ -z "$failed" ]`;
-}
-
-/** @throws Refused when one limit goes up and another down: there is no order that is right for both */
-function isLowered(want: PgClusterInputs, { facts }: LiveMember, pending: readonly string[]): boolean {
-  const steps = Object.entries(PRIMARY_BOUND).flatMap(([name, fallback]) => {
-    const live = facts.running.settings[name];
-    return live !== undefined && pending.includes(name)
-      ? [Math.sign(Number(want.settings[name] ?? fallback) - Number(live.setting))]
-      : [];
-  });
-  if (steps.includes(1) && steps.includes(-1)) {
-    throw new Refused(
-      `cluster ${want.cluster}: raise and lower ${Object.keys(PRIMARY_BOUND).join(", ")} in two separate runs: standbys must restart first for the one and last for the other`,
-    );
-  }
-  return steps.includes(-1);
-}
-
-/** @throws Refused: a standby does not start below limits whose change it has not replayed, and that takes as long as its delay */
-function refuseLate(want: PgClusterInputs, standbys: readonly LiveMember[]): void {
-  const late = standbys.find(({ member }) => member.delay !== undefined)?.member;
-  if (late === undefined) return;
-  throw new Refused(
-    `cluster ${want.cluster}: ${Object.keys(PRIMARY_BOUND).join(", ")} cannot be lowered while ${late.node} on ${late.host} stays ${late.delay} behind: it ` +
-      `would not start before it has replayed the primary's change. Take 'delay' of ${late.node} out of the inventory with 'priority: 0' in its place, ` +
-      `run "pulumi up" with the lower limit, then put the delay back.`,
-  );
 }

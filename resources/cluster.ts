@@ -79,6 +79,9 @@ export class Cluster extends pulumi.ComponentResource {
         databases: spec.databases,
         settings: spec.settings,
         nodeSettings: spec.layout && Object.fromEntries(spec.nodes.map((n) => [n.name, n.settings])),
+        packageVersion: spec.packageVersion,
+        preferredPrimary: spec.preferredPrimary,
+        switchBack: spec.switchBack,
         checksums: spec.checksums,
         nodeRoles: pulumi.output(
           Object.fromEntries(nodes.map(({ spec: { name }, resource }) => [name, resource.role])),

@@ -70,6 +70,7 @@ function packagesOn(
       version: first.version,
       repository: hostOf(inventory, host).repository,
       packages: familyLayout(first.family).packages(first.version),
+      pinned: clusters.find(({ packageVersion }) => packageVersion !== undefined)?.packageVersion,
       createMainCluster: isOthers,
     },
     { dependsOn: clusters.flatMap(({ name }) => preflights.get(name) ?? []) },

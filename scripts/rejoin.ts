@@ -1,6 +1,6 @@
-import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
 import { type ClusterSession, CommandError, nodeNamed, runCommand, withClusterSession } from "./clusterSession";
+import { confirmed } from "./confirmed";
 import { STACK_OPTIONS, stackChoice } from "./ownStack";
 import { planOfNode, rejoinNode } from "./rejoinNode";
 
@@ -41,13 +41,6 @@ async function rejoin(session: ClusterSession, cluster: string, name: string, su
   await rejoinNode(session, spec, node);
   console.log(`${name} is back under ${primary} after ${((Date.now() - begun) / 1_000).toFixed(1)} s`);
   return 0;
-}
-
-async function confirmed(): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question("Do it? [y/N] ").finally(() => terminal.close());
-  return /^y(es)?$/i.test(answer.trim());
 }
 
 runCommand("rejoin", USAGE, main);

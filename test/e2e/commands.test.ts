@@ -1,29 +1,13 @@
-import { type Finished, runChild } from "../../scripts/childProcess";
 import type { ClusterStatus } from "../../scripts/clusterStatus";
-import { projectRoot } from "../../scripts/projectRoot";
+import { run } from "./support/command";
 import { seconds } from "./support/deadlines";
 import { awaitPrimary, role, rowArrives, sh, sql } from "./support/oracle";
-import { CANARIES } from "./support/secrets";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
 
 const DATA = "/var/lib/postgresql/17/main";
 /** What the issue asks of the rejoin of a small cluster. */
 const REJOIN_MS = 20_000;
-
-/** Types `npm run COMMAND -- ...` as a person with this stack would. */
-async function run({ stack }: World, command: string, ...args: readonly string[]): Promise<Finished> {
-  const done = await runChild({
-    what: `npm run ${command}`,
-    command: "npm",
-    args: ["run", "--silent", command, "--", ...args, "--stack", "e2e", "--config-file", stack.configFile],
-    cwd: projectRoot(),
-    env: { ...process.env, ...stack.environment },
-    deadlineMs: seconds(120),
-  });
-  expect(CANARIES.filter((canary) => done.output.includes(canary))).toEqual([]);
-  return done;
-}
 
 async function statusOf(world: World): Promise<{ code: number; cluster: ClusterStatus }> {
   const { code, stdout } = await run(world, "status", "--json");

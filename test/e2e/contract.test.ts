@@ -27,6 +27,8 @@ function changed({ postgresql_clusters }: InventoryFile, outsider: string): void
   const main = postgresql_clusters.main as unknown as Main;
   Object.assign(main, {
     settings: { work_mem: "6MB", max_connections: 120 },
+    // Restarting hands over to n2 and, through all the cuts, comes back.
+    preferred_primary: "n1",
     clients: [...main.clients, `${outsider}/32`],
     roles: { app: { password_secret: "app_password", connection_limit: 7 }, reader: {} },
     databases: { app: { owner: "app" }, reports: { owner: "reader", extensions: ["pgcrypto"] } },

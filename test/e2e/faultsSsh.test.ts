@@ -3,7 +3,7 @@ import { until } from "../../lab/wait";
 import { Writer } from "../../lab/writer";
 import { seconds } from "./support/deadlines";
 import { converges, LEFTOVERS, setting, tells } from "./support/incident";
-import { sh, sql } from "./support/oracle";
+import { awaitPrimary, sh, sql } from "./support/oracle";
 import { suite } from "./support/suite";
 import { HOSTS, World } from "./support/world";
 
@@ -59,7 +59,7 @@ suite(
           );
         process.stdout.write(`seed ${seed}: dropped after ${drops.join(", ")} bytes; up ended with ${up.code}\n`);
         proxies.forEach((proxy) => proxy.calm());
-        await converges(world);
+        await converges(world, HOSTS, { move: true });
         for (const host of HOSTS) {
           expect(await sql(world.lab, host, "show max_connections")).toBe(String(100 + seed));
           expect(await sh(world.lab, host, LEFTOVERS)).toBe("");
@@ -70,7 +70,7 @@ suite(
     test("no row that was acknowledged meanwhile is lost, and repmgrd watches everywhere", async ({ lab }) => {
       await until("the application writes", seconds(30), () => (writer?.acknowledged.length ?? 0) > 40 || "few rows");
       writer?.stop();
-      const rows = await sql(lab, "pg1", "select id from tick", { database: "app" });
+      const rows = await sql(lab, await awaitPrimary(lab, HOSTS), "select id from tick", { database: "app" });
       const kept = new Set(rows.split("\n").map(Number));
       expect(writer?.acknowledged.filter(({ id }) => !kept.has(id))).toEqual([]);
       const status = await sh(lab, "pg1", "repmgr -f /etc/repmgr/main/repmgr.conf service status --csv", "postgres");

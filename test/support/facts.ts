@@ -1,5 +1,6 @@
 import type { Action } from "../../actions/action";
 import type { FileFact } from "../../facts/file";
+import type { HandoverFacts } from "../../facts/handover";
 import { renderHba } from "../../facts/hbaConf";
 import type { ControlData, InstanceFacts } from "../../facts/instance";
 import { renderPostgresConf } from "../../facts/postgresConf";
@@ -256,8 +257,26 @@ export function pgClusterInputs(over: Partial<PgClusterInputs> = {}): PgClusterI
   };
 }
 
+export function atRest(over: Partial<HandoverFacts> = {}): HandoverFacts {
+  return {
+    oldestTransactionSeconds: 0,
+    unarchived: 0,
+    isArchivingBroken: false,
+    baseBackups: 0,
+    logicalSlots: [],
+    isReplayPaused: false,
+    applyDelayMs: 0,
+    ...over,
+  };
+}
+
+/** Every running node at rest. */
+export function calm(seen: ClusterView): Record<string, HandoverFacts> {
+  return Object.fromEntries(seen.map(({ member }) => [member.node, atRest()]));
+}
+
 export function clusterFacts(seen: ClusterView, databases: PgClusterFacts["databases"] = []): PgClusterFacts {
-  return { view: seen, databases };
+  return { view: seen, databases, handover: calm(seen) };
 }
 
 /** Every action with those inside brackets, in order. */

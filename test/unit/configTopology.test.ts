@@ -184,6 +184,49 @@ const topology: Case[] = [
 
 describe("topology", () => runCases(topology));
 
+const wish = (name: string): Edit => ["    nodes:\n", `    preferred_primary: ${name}\n    nodes:\n`];
+const pin = (version: string): Edit => ["    port: 5432\n", `    port: 5432\n    package_version: "${version}"\n`];
+
+describe("who shall be primary, and which version", () =>
+  runCases([
+    ["an unknown node", [wish("n22")], [`11: ${C}.preferred_primary: unknown node 'n22'; did you mean 'n2'?`]],
+    [
+      "a witness",
+      [wish("n3"), [N3, "n3: { id: 3, host: h3, role: witness }"]],
+      [`11: ${C}.preferred_primary: 'n3' is a witness, it holds no data`],
+    ],
+    [
+      "one that is never promoted",
+      [wish("n3"), [N3, "n3: { id: 3, host: h3, priority: 0 }"]],
+      [`11: ${C}.preferred_primary: 'n3' has the priority 0, so it is never to be primary`],
+    ],
+    [
+      "one that stays behind",
+      [wish("n3"), delayed("1h")],
+      [`11: ${C}.preferred_primary: 'n3' stays behind on purpose, so it is never to be primary`],
+    ],
+    [
+      "one that follows a standby",
+      [wish("n3"), [N3, "n3: { id: 3, host: h3, upstream: n2 }"], ["    port: 5432\n", "    failover: manual\n"]],
+      [`11: ${C}.preferred_primary: 'n3' follows 'n2', and only who follows the primary can take over from it`],
+    ],
+    [
+      "a version of another major version",
+      [pin("16.9-1")],
+      [`11: ${C}.package_version: 16.9-1 is no version of PostgreSQL 17`],
+    ],
+    [
+      "two versions on one host",
+      [pin("17.6-1"), other("version: 17", 'version: 17\n    package_version: "17.5-1"\n    port: 5433')],
+      [`16: ${C}.package_version: the cluster 'other' has 17.5-1 on the same host 'h1'`],
+    ],
+    [
+      "a text that is none",
+      [pin("newest")],
+      [`11: ${C}.package_version: no version of a package, such as 17.6-1.pgdg13+1; found the text "newest"`],
+    ],
+  ]));
+
 /** Everything that the inventory says of who stands where and votes, and that is right. */
 describe("topologies that are accepted", () => {
   test.each<[string, Edit[]]>([
@@ -203,6 +246,7 @@ describe("topologies that are accepted", () => {
         [N3, "n3: { id: 3, host: h3, location: b }"],
       ],
     ],
+    ["a wish and a version", [wish("n2"), pin("17.6-1.pgdg13+1")]],
     ["a delayed standby with its priority said", [[N3, "n3: { id: 3, host: h3, delay: 24d, priority: 0 }"]]],
     [
       "a primary alone",

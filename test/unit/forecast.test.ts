@@ -91,7 +91,7 @@ test("a limit that the inventory raises is a rolling restart before anything is 
   expect(others).toEqual([]);
   expect(restart).toMatchObject({
     effect: "restart",
-    why: "rolling restart of n2, then n3, then n1, because max_connections needs a restart",
+    why: "rolling restart of n2, n3, then switchover to n2, then n1 (because max_connections needs a restart)",
   });
   expect(pgClusterKind.plan(want, facts.clusterFacts(seen))).toEqual([]);
 });

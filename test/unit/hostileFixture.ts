@@ -69,6 +69,8 @@ export const EVERYTHING: Json = {
         n2: { id: 2, host: "h2" },
         n3: { id: 3, host: "h3", upstream: "n2", delay: "1h" },
       },
+      preferred_primary: "n2",
+      package_version: "17.6-1",
       settings: { work_mem: "8MB" },
       clients: ["192.0.2.0/24"],
       hba: [{ type: "host", database: "app", user: "app", address: "192.0.2.0/24", method: "reject" }],

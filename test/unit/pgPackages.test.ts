@@ -190,3 +190,36 @@ test("a repository's name that is no file name is refused", () => {
   expect(pgPackagesKind.validate({ ...want, repository: { ...repository, name: "../x" } })).toHaveLength(1);
   expect(pgPackagesKind.validate({ ...want, packages: ["-o x"] })).toHaveLength(1);
 });
+
+describe("a version that the inventory names", () => {
+  const pinned = { ...want, siblings: [], pinned: "17.12-1" };
+  const at = (server: string): PgPackagesFacts => ({
+    ...converged,
+    packages: parsePackages(
+      packages,
+      `package installed postgresql-17 ${server}\npackage installed postgresql-17-repmgr 5.5.0-1\n`,
+    ),
+  });
+
+  test("is installed exactly, and an older one upgraded to it", () => {
+    const facts = at("17.9-1");
+    const [action, ...others] = pgPackagesKind.plan(pinned, facts);
+    expect(others).toEqual([]);
+    expect(action?.why).toContain("upgrade postgresql-17 from 17.9-1 to 17.12-1, as the inventory says");
+    expect(scripts([action as NonNullable<typeof action>])).toContain("install 'postgresql-17=17.12-1'");
+    expect(pgPackagesKind.project(pinned, facts).inputs.versions).toBe("postgresql-17 17.9-1, wanted 17.12-1");
+    expect(scripts(pgPackagesKind.plan(pinned, bare))).toContain("'postgresql-17=17.12-1' 'postgresql-17-repmgr'");
+  });
+
+  test("is kept, even where another node has a newer one", () => {
+    const facts = { ...at("17.12-1"), siblings: { pg1: at("17.13-1").packages } };
+    expect(pgPackagesKind.plan(pinned, facts)).toEqual([]);
+    expect(pgPackagesKind.project(pinned, facts).inputs).toEqual(pinned);
+  });
+
+  test("is never reached backwards", () => {
+    expect(() => pgPackagesKind.plan(pinned, at("17.13-1"))).toThrow(
+      /pg3: postgresql-17 17.13-1 is newer than the wanted 17.12-1.*--allow-downgrades postgresql-17=17.12-1/,
+    );
+  });
+});

@@ -106,3 +106,27 @@ test("a real primary with ALTER SYSTEM, an edited file and a person's own settin
   expect(pendingRestarts(want, facts.view([real]))).toEqual([]);
   expect(pendingRestarts(owner({ max_connections: "150" }), facts.view([real]))).toHaveLength(1);
 });
+
+describe("an upgrade of PostgreSQL", () => {
+  const old = facts.view(
+    [facts.primary(), facts.standby(2), facts.standby(3)].map((f) => ({
+      ...f,
+      installed: "postgres (PostgreSQL) 17.6 (Debian 17.6-1)",
+      ...(f.running && { running: { ...f.running, version: "17.5 (Debian 17.5-1)" } }),
+    })),
+  );
+  const upgrades = (packageVersion: string | undefined, of: typeof pendingRestarts): string[] =>
+    of({ ...owner({}), packageVersion }, old).map(({ node, upgrade }) => `${node} ${upgrade ?? "-"}`);
+  const all = ["n1 17.6-1", "n2 17.6-1", "n3 17.6-1"];
+
+  test.each<[string, string | undefined, string[], string[]]>([
+    ["that nobody named restarts nothing", undefined, [], []],
+    ["that is installed and named", "17.6-1", all, all],
+    ["with an epoch", "1:17.6-1", all, all],
+    ["that is not installed yet", "17.7-1", [], ["n1 17.7-1", "n2 17.7-1", "n3 17.7-1"]],
+    ["to what runs", "17.5-1", [], []],
+  ])("%s", (_, version, now, then) => {
+    expect(upgrades(version, pendingRestarts)).toEqual(now);
+    expect(upgrades(version, foreseenRestarts)).toEqual(then);
+  });
+});

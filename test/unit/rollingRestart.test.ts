@@ -19,8 +19,16 @@ const waits = (settings: Record<string, string>): { settings: Record<string, Liv
 const waiting = (have: Record<string, string>): ReturnType<typeof facts.view> =>
   facts.view([facts.primary({}, waits(have)), facts.standby(2, 1, waits(have)), facts.standby(3, 1, waits(have))]);
 
+/** The same where nobody may take over: in an election they have no priority. */
+function alone(have: Record<string, string>): ReturnType<typeof facts.view> {
+  const never = facts.rows().map((row) => ({ ...row, priority: row.type === "primary" ? 100 : 0 }));
+  const [first, ...others] = waiting(have);
+  if (first === undefined) throw new Error("no node");
+  return [{ ...first, facts: { ...first.facts, repmgr: { nodes: never, paused: false } } }, ...others];
+}
+
 function planned(want: PgClusterInputs, seen: ReturnType<typeof facts.view>): Bracket[] {
-  return planRollingRestart(want, seen, pendingRestarts(want, seen)) as Bracket[];
+  return planRollingRestart(want, facts.clusterFacts(seen), pendingRestarts(want, seen)) as Bracket[];
 }
 
 function restarts(seen: ReturnType<typeof facts.view>, settings: Record<string, string>): string[] {
@@ -29,7 +37,16 @@ function restarts(seen: ReturnType<typeof facts.view>, settings: Record<string, 
 }
 
 describe("the order", () => {
-  const standbysFirst = ["restart the standby n2", "restart the standby n3", "restart the primary n1"];
+  const handedOver = [
+    "checkpoint on n1, so that the switch is short",
+    "checkpoint on n2, so that the switch is short",
+    "hand over from n1 to n2",
+    "n2 is primary",
+    "n3 follows n2",
+    "n1 comes back as a standby of n2",
+    "drop the slots that n1 had as primary",
+  ];
+  const standbysFirst = ["restart the standby n2", "restart the standby n3", ...handedOver];
   const primaryFirst = ["restart the primary n1", "restart the standby n2", "restart the standby n3"];
 
   test.each<[string, Record<string, string>, Record<string, string>, string[]]>([
@@ -69,7 +86,7 @@ describe("the order", () => {
     const seen = facts.view([facts.primary({}, raised), facts.standby(2), facts.standby(3, 1, raised)]);
     expect(restarts(seen, { max_connections: "200" }).map((why) => why.split(":")[0])).toEqual([
       "restart the standby n3",
-      "restart the primary n1",
+      ...handedOver,
     ]);
   });
 
@@ -82,14 +99,18 @@ describe("the order", () => {
 test("repmgrd is paused before and watches again after, whatever happens between", () => {
   const [bracket] = planned(facts.pgClusterInputs(), waiting({ shared_buffers: "1MB" }));
   expect(bracket?.do).toBe("bracket");
-  expect(facts.shell(bracket?.before ?? [])).toContain("service pause");
-  expect(facts.shell(bracket?.after ?? [])).toContain("service unpause");
-  expect(bracket?.why).toBe("rolling restart of n2, then n3, then n1, because shared_buffers needs a restart");
+  expect(facts.shell(bracket?.before ?? [])).toContain("repmgrd_pause(true)");
+  const after = facts.flat(bracket?.after ?? []).map(({ host, why }) => `${host}: ${why}`);
+  expect(after).toEqual(["n1", "n2", "n3"].map((node) => `pg${node.slice(1)}: repmgrd of ${node} watches again`));
+  expect(facts.shell(bracket?.after ?? [])).toContain("repmgrd_pause(false)");
 });
 
 test("each node is back in its role before the next one goes", async () => {
-  const [bracket] = planned(facts.pgClusterInputs(), waiting({ shared_buffers: "1MB" }));
-  const [, wait, , , , primaryWait] = bracket?.body ?? [];
+  const [bracket] = planned(facts.pgClusterInputs(), alone({ shared_buffers: "1MB" }));
+  const waits = (bracket?.body ?? []).filter(({ do: what }) => what === "waitFor");
+  const [wait, primaryWait] = ["n2 is a standby again", "n1 is a primary again"].map((why) =>
+    waits.find((action) => action.why === why),
+  );
   if (wait?.do !== "waitFor" || primaryWait?.do !== "waitFor") throw new Error("no wait between two restarts");
   const look = (instance: ReturnType<typeof facts.primary>, at = wait): Promise<string | undefined> =>
     at.look(() => Promise.resolve(instance as never));
@@ -111,4 +132,49 @@ test("nothing waits, nothing happens; without a primary nothing is restarted", (
       ({ node, settings }) => `${node}: ${settings.join()}`,
     ),
   ).toEqual(["n1: a,b", "n2: a,b", "n3: a,b"]);
+});
+
+describe("what the preview calls it", () => {
+  const words = (want: Partial<PgClusterInputs>, seen: ReturnType<typeof facts.view>): string =>
+    planned(facts.pgClusterInputs(want), seen)[0]?.why ?? "nothing";
+  const pending = waits({ shared_buffers: "1MB" });
+  const only = (...nodes: number[]): ReturnType<typeof facts.view> =>
+    facts.view([
+      facts.primary({}, nodes.includes(1) ? pending : {}),
+      ...[2, 3].map((id) => facts.standby(id, 1, nodes.includes(id) ? pending : {})),
+    ]);
+  test.each<[string, Partial<PgClusterInputs>, ReturnType<typeof facts.view>, string]>([
+    ["all three", {}, only(1, 2, 3), "rolling restart of n2, n3, then switchover to n2, then n1"],
+    ["the primary alone", {}, only(1), "switchover to n2, then restart of n1"],
+    ["standbys alone", {}, only(2, 3), "rolling restart of n2, n3"],
+    [
+      "and back",
+      { switchBack: true },
+      only(1, 2, 3),
+      "rolling restart of n2, n3, then switchover to n2, then n1, then switchover back to n1",
+    ],
+    [
+      "a wish is fulfilled on the way",
+      { preferredPrimary: "n3" },
+      only(1, 2, 3),
+      "rolling restart of n2, n3, then switchover to n3, then n1",
+    ],
+    [
+      "back to where it is wished",
+      { preferredPrimary: "n1" },
+      only(1, 2, 3),
+      "rolling restart of n2, n3, then switchover to n2, then n1, then switchover back to n1",
+    ],
+    ["nobody may take over", {}, alone({ shared_buffers: "1MB" }), "rolling restart of n2, n3, then n1 in its place"],
+    ["a cluster of one", {}, facts.view([facts.primary({}, pending)]), "restart of n1 in its place"],
+  ])("%s", (_, want, seen, begin) => {
+    expect(words(want, seen)).toBe(`${begin} (because shared_buffers needs a restart)`);
+  });
+});
+
+test("a gate that is shut keeps everything as it is", () => {
+  const seen = waiting({ shared_buffers: "1MB" });
+  const have = { view: seen, handover: { ...facts.calm(seen), n1: facts.atRest({ oldestTransactionSeconds: 600 }) } };
+  const want = facts.pgClusterInputs();
+  expect(() => planRollingRestart(want, have, pendingRestarts(want, seen))).toThrow(/a transaction on n1 is 600 s old/);
 });

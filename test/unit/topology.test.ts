@@ -298,7 +298,7 @@ describe("a standby that stays behind on purpose", () => {
     const restart = (value: string): Action[] =>
       planRollingRestart(
         facts.pgClusterInputs({ settings: { max_connections: value } }),
-        view,
+        facts.clusterFacts(view),
         view.map(({ member }) => ({ node: member.node, settings: ["max_connections"], enablesChecksums: false })),
       );
     const wait = facts.flat(restart("200")).find(({ why }) => why.startsWith("n3 streams again"));

@@ -1,6 +1,6 @@
 import type { Finished } from "../../../scripts/childProcess";
 import { HOSTS, must, type World } from "./world";
-import { awaitHealthy, roles, rowArrives } from "./oracle";
+import { awaitHealthy, awaitPrimary, roles, rowArrives } from "./oracle";
 import { CANARIES } from "./secrets";
 
 /** Asserts that a run failed and that its reader is told these things, without a stack trace and without a secret. */
@@ -12,10 +12,17 @@ export function tells({ code, output }: Finished, ...fragments: readonly RegExp[
 }
 
 /** What has to be true once a fault is gone: a plain up, one primary, a row that arrives everywhere, nothing left to do. */
-export async function converges(world: World, hosts: readonly string[] = HOSTS): Promise<void> {
+export async function converges(
+  world: World,
+  hosts: readonly string[] = HOSTS,
+  may: { readonly move?: boolean } = {},
+): Promise<void> {
   must(await world.up(["--skip-preview"]));
   await awaitHealthy(world.lab, hosts);
-  const [primary = "", ...standbys] = hosts;
+  const [first = ""] = hosts;
+  // A rolling restart hands over; nothing else here may move the primary.
+  const primary = may.move === true ? await awaitPrimary(world.lab, hosts) : first;
+  const standbys = hosts.filter((host) => host !== primary);
   expect(await roles(world.lab, hosts)).toEqual({
     [primary]: "primary",
     ...Object.fromEntries(standbys.map((host) => [host, "standby"])),

@@ -1,0 +1,155 @@
+import type { Action } from "../actions/action";
+import { type HandoverFacts, handoverProbe } from "../facts/handover";
+import { type ClusterInputs, type ClusterView, isLive, type LiveMember, type Member, thePrimary } from "./cluster";
+import { asPostgres } from "./commands";
+import { type Handover, LAG_LIMIT_BYTES, planAfterwards, planHandover } from "./handover";
+import { type Ctx, Refused } from "./kind";
+import { hasHandedOver } from "./revive";
+import { whilePaused } from "./whilePaused";
+
+const TRANSACTION_LIMIT_SECONDS = 60;
+const UNARCHIVED_LIMIT = 10;
+
+/** By node; of the data nodes that run. */
+export type HandoverView = Readonly<Record<string, HandoverFacts>>;
+
+/** What else has to be known of a cluster whose primary is to move. */
+export async function observeHandover(ctx: Ctx, inputs: ClusterInputs, view: ClusterView): Promise<HandoverView> {
+  const probe = handoverProbe(asPostgres(inputs, "psql", "-XAtqw"));
+  const data = view.filter(isLive).filter(({ member }) => !member.witness);
+  const found = data.map(async ({ member }) => [member.node, await ctx.ask(member.host, probe)] as const);
+  return Object.fromEntries(await Promise.all(found));
+}
+
+export interface SwitchoverFacts {
+  readonly view: ClusterView;
+  readonly handover: HandoverView;
+}
+
+/**
+ * Makes a standby primary, in peace. [] when it is primary already.
+ * @param because why it is wanted: "preferred_primary"
+ * @throws Refused naming every gate that is shut; nothing has been changed then
+ */
+export function planSwitchover(inputs: ClusterInputs, have: SwitchoverFacts, to: string, because: string): Action[] {
+  const primary = thePrimary(inputs, have.view);
+  if (primary?.member.node === to) return [];
+  const handover = gated(inputs, have, to, primary);
+  const why = `switchover to ${to} (because ${because})`;
+  return [
+    whilePaused(
+      inputs,
+      have.view,
+      { host: handover.from.host, effect: "switchover", why },
+      planHandover(inputs, handover),
+    ),
+  ];
+}
+
+/** What is left of a switchover that was cut after the promotion: [] when nobody waits to come back from one. */
+export function planFinish(inputs: ClusterInputs, view: ClusterView, primary: LiveMember): Action[] {
+  const { timeline } = primary.facts.running;
+  const left = view.find((m) => hasHandedOver(m) && (m.facts.control?.timeline ?? timeline) < timeline);
+  if (left === undefined) return [];
+  const [from, to] = [left.member, primary.member];
+  const handover = handoverOf(view, from, to);
+  const why = `the switchover from ${from.node} to ${to.node} was cut after the promotion: do the rest`;
+  return [whilePaused(inputs, view, { host: to.host, effect: "switchover", why }, planAfterwards(inputs, handover))];
+}
+
+/** @throws Refused naming every gate that is shut */
+export function gated(
+  inputs: ClusterInputs,
+  { view, handover }: SwitchoverFacts,
+  to: string,
+  primary: LiveMember | undefined,
+): Handover {
+  const target = view.filter(isLive).find(({ member }) => member.node === to);
+  if (primary === undefined || target === undefined) {
+    const who = primary === undefined ? "no node takes writes" : `${to} does not run`;
+    throw new Refused(`cluster ${inputs.cluster}: no switchover to ${to}: ${who}`);
+  }
+  const problems = [
+    ...targetProblems(inputs, target, primary),
+    ...watchProblems(inputs, view),
+    ...workProblems(primary.member.node, handover[primary.member.node]),
+    ...replayProblems(to, handover[to]),
+  ];
+  if (problems.length > 0)
+    throw new Refused(`cluster ${inputs.cluster}: no switchover to ${to}: ${problems.join("; ")}`);
+  return handoverOf(view, primary.member, target.member);
+}
+
+function handoverOf(view: ClusterView, from: Member, to: Member): Handover {
+  const witness = view.find(({ member }) => member.witness)?.member;
+  const siblings = view
+    .filter(isLive)
+    .filter(({ member, facts }) => member.node !== to.node && follows({ member, facts }, from.address))
+    .map(({ member }) => member);
+  return { from, to, siblings, ...(witness === undefined ? {} : { witness }) };
+}
+
+function follows({ member, facts }: LiveMember, address: string): boolean {
+  const { walReceiver, inRecovery } = facts.running;
+  // One whose primary is gone streams from nobody.
+  return !member.witness && inRecovery && (walReceiver?.senderHost ?? address) === address;
+}
+
+function targetProblems({ port }: ClusterInputs, target: LiveMember, primary: LiveMember): string[] {
+  const { member, facts } = target;
+  const { walReceiver, walBytes } = facts.running;
+  const from = primary.member;
+  if (member.witness) return [`${member.node} is a witness and holds no data`];
+  if (member.delay !== undefined) return [`${member.node} stays ${member.delay} behind on purpose`];
+  const isAttached =
+    walReceiver?.status === "streaming" && walReceiver.senderHost === from.address && walReceiver.senderPort === port;
+  if (!isAttached) return [`${member.node} does not stream from ${from.node}, which is primary`];
+  const lag = primary.facts.running.walBytes - walBytes;
+  return lag > LAG_LIMIT_BYTES
+    ? [`${member.node} is ${mib(lag)} MiB of WAL behind, ${mib(LAG_LIMIT_BYTES)} at most are allowed`]
+    : [];
+}
+
+/** A node that is down, or whose repmgrd is, would be left out of what the others do; it is repaired first. */
+function watchProblems({ failover }: ClusterInputs, view: ClusterView): string[] {
+  return view.flatMap(({ member: { node, host }, facts }) => {
+    if (facts.running === undefined) return [`${node} does not run`];
+    if (facts.repmgr === undefined) return [`${node} has no repmgr extension`];
+    return failover === "automatic" && facts.repmgrd !== "active" ? [`repmgrd of ${node} on ${host} does not run`] : [];
+  });
+}
+
+function workProblems(primary: string, facts: HandoverFacts | undefined): string[] {
+  if (facts === undefined) return [`${primary} was not asked what it is doing`];
+  const { oldestTransactionSeconds: age, unarchived, isArchivingBroken, baseBackups, logicalSlots } = facts;
+  return [
+    ...(age > TRANSACTION_LIMIT_SECONDS
+      ? [
+          `a transaction on ${primary} is ${age} s old, ${TRANSACTION_LIMIT_SECONDS} s at most are allowed: see pg_stat_activity and pg_prepared_xacts`,
+        ]
+      : []),
+    ...(isArchivingBroken
+      ? [`archiving fails on ${primary}, and PostgreSQL does not stop before it has archived: see pg_stat_archiver`]
+      : []),
+    ...(unarchived > UNARCHIVED_LIMIT
+      ? [`${unarchived} WAL files wait on ${primary} to be archived, ${UNARCHIVED_LIMIT} at most are allowed`]
+      : []),
+    ...(baseBackups > 0 ? [`a base backup of ${primary} is under way`] : []),
+    ...(logicalSlots.length > 0
+      ? [
+          `the logical replication slots ${logicalSlots.join(", ")} are on ${primary} alone, whoever reads from them would lose the place`,
+        ]
+      : []),
+  ];
+}
+
+function replayProblems(to: string, facts: HandoverFacts | undefined): string[] {
+  return [
+    ...(facts?.isReplayPaused === true ? [`replay is paused on ${to}: "select pg_wal_replay_resume()"`] : []),
+    ...((facts?.applyDelayMs ?? 0) > 0 ? [`${to} replays with a delay (recovery_min_apply_delay)`] : []),
+  ];
+}
+
+function mib(bytes: number): number {
+  return Math.ceil(bytes / 1024 / 1024);
+}

@@ -1,0 +1,36 @@
+import type { Action, Bracket, Effect } from "../actions/action";
+import type { ClusterInputs, ClusterView, Member } from "./cluster";
+import { asPostgres } from "./commands";
+import { planPause } from "./pause";
+
+/** What is done while repmgrd of all nodes looks on, so that a planned stop does not look like a failure. */
+export function whilePaused(
+  inputs: ClusterInputs,
+  view: ClusterView,
+  { host, why, effect }: { readonly host: string; readonly why: string; readonly effect: Effect },
+  body: readonly Action[],
+): Bracket {
+  const before = planPause(inputs, view, "pause");
+  return { do: "bracket", host, effect, why, before, body, after: watchAgain(inputs, inputs.members) };
+}
+
+/**
+ * Each node on its own, past the network between the nodes ("repmgr service unpause" needs all of them), and whatever
+ * becomes of the others. A node that is down keeps its pause in a file; the next up finds and lifts it.
+ */
+function watchAgain(inputs: ClusterInputs, members: readonly Member[]): Action[] {
+  const [first, ...others] = members;
+  if (first === undefined) return [];
+  const { host, node } = first;
+  const sql = (database: string, query: string): string =>
+    asPostgres(inputs, "psql", `-XAtqw -v ON_ERROR_STOP=1 -d ${database} -c "${query}"`);
+  const unpause: Action = {
+    do: "run",
+    host,
+    why: `repmgrd of ${node} watches again`,
+    script: `if ! ${sql("postgres", "select 1")} >/dev/null 2>&1; then exit 0; fi
+${sql("repmgr", "select repmgr.repmgrd_pause(false)")} >/dev/null`,
+  };
+  if (others.length === 0) return [unpause];
+  return [{ do: "bracket", host, why: unpause.why, before: [], body: [unpause], after: watchAgain(inputs, others) }];
+}

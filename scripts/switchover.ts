@@ -1,0 +1,57 @@
+import { parseArgs } from "node:util";
+import type { ClusterSpec } from "../config/types";
+import { observeCluster, thePrimary } from "../providers/cluster";
+import { observeHandover, planSwitchover } from "../providers/switchover";
+import { clusterInputs } from "./clusterLook";
+import { type ClusterSession, CommandError, nodeNamed, runCommand, withClusterSession } from "./clusterSession";
+import { confirmed } from "./confirmed";
+import { STACK_OPTIONS, stackChoice } from "./ownStack";
+
+const USAGE = `usage: npm run switchover -- CLUSTER NODE [--yes] [--stack NAME] [--config-file FILE]
+Makes a standby primary in peace: the old primary stops cleanly and comes back as its standby, the others follow. It is what
+"pulumi up" does for "preferred_primary: NODE", with the same gates; writes are refused for a second or two.
+  --yes               do it without asking; needed where there is no terminal
+  --stack NAME        instead of the selected one, as for pulumi preview
+  --config-file FILE  instead of Pulumi.<stack>.yaml, as for pulumi preview
+Exit status: 0 the node is primary, 2 it is refused or was not confirmed, and nothing was changed, 1 the command failed.`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: { ...STACK_OPTIONS, yes: { type: "boolean", default: false } },
+    allowPositionals: true,
+  });
+  const [cluster, node] = positionals;
+  if (cluster === undefined || node === undefined || positionals.length > 2)
+    throw new CommandError(`name a cluster and one of its nodes\n${USAGE}`);
+  return withClusterSession(stackChoice(values), (session) => {
+    const spec = session.cluster(cluster);
+    return switchOver(session, spec, nodeNamed(spec, node).name, values.yes);
+  });
+}
+
+async function switchOver(session: ClusterSession, spec: ClusterSpec, to: string, sure: boolean): Promise<number> {
+  const inputs = clusterInputs(session, spec);
+  const ctx = session.hostsOf(spec);
+  const view = await observeCluster(ctx, inputs);
+  const from = thePrimary(inputs, view)?.member.node;
+  const actions = planSwitchover(inputs, { view, handover: await observeHandover(ctx, inputs, view) }, to, "asked for");
+  if (actions.length === 0) {
+    console.log(`nothing to do: ${to} is primary`);
+    return 0;
+  }
+  console.log(`${from ?? "nobody"} is primary; all gates are open for a switchover to ${to}`);
+  if (!sure && !(await confirmed())) {
+    console.log(`nothing was changed; to do it, type "npm run switchover -- ${spec.name} ${to} --yes"`);
+    return 2;
+  }
+  const begun = Date.now();
+  await session.world.apply(`switchover ${spec.name}`, inputs.reach, actions);
+  console.log(`${to} is primary and ${from ?? "?"} its standby after ${((Date.now() - begun) / 1_000).toFixed(1)} s`);
+  const wish = spec.preferredPrimary;
+  if (wish !== undefined && wish !== to)
+    console.log(`the inventory says "preferred_primary: ${wish}": the next "pulumi up" moves the primary there`);
+  return 0;
+}
+
+runCommand("switchover", USAGE, main);
