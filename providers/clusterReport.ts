@@ -57,7 +57,8 @@ function followedBy({ port }: ClusterInputs, view: ClusterView, { member, facts 
   return known?.member.node ?? `${bracketed(from.host)}:${from.port ?? "?"}`;
 }
 
-function senderOf(member: Member, running: RunningFacts): { host: string; port: number | null } | undefined {
+/** Whom it streams from, or is going to when it has replayed what it has; undefined: nobody. */
+export function senderOf(member: Member, running: RunningFacts): { host: string; port: number | null } | undefined {
   const { walReceiver, settings } = running;
   if (walReceiver?.status === "streaming" && walReceiver.senderHost !== null) {
     return { host: walReceiver.senderHost, port: walReceiver.senderPort };

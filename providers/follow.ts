@@ -1,7 +1,15 @@
 import { type Action, waitFor } from "../actions/action";
 import { sh, sqlLiteral } from "../ssh/quote";
 import { asPostgres, repmgr, sqlAction } from "./commands";
-import { type ClusterView, instanceOf, type LiveMember, type MemberFacts } from "./cluster";
+import {
+  type ClusterInputs,
+  type ClusterView,
+  instanceOf,
+  type LiveMember,
+  type Member,
+  type MemberFacts,
+  memberOf,
+} from "./cluster";
 import {
   expectedUpstream,
   followingProblem,
@@ -21,14 +29,15 @@ const ATTACH_DEADLINE_MS = 60_000;
 export function planSlot(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts): Action[] {
   const problem = slotProblem(want, view);
   const upstream = expectedUpstream(want, view);
-  return problem === undefined || upstream === undefined ? [] : [makeSlot(want, upstream, problem)];
+  return problem === undefined || upstream === undefined
+    ? []
+    : [makeSlot(want, memberOf(view, want.node).member, upstream.member, problem)];
 }
 
-function makeSlot(want: RepmgrNodeInputs, { member }: MemberFacts, problem: string): Action {
-  const slot = sqlLiteral(`repmgr_slot_${want.nodeId}`);
-  const on = { host: member.host, database: "postgres" };
-  const why = `the slot of ${want.node}, which keeps the WAL it still needs, is ${problem}: make it`;
-  return sqlAction(want, on, why, [
+export function makeSlot(inputs: ClusterInputs, { node, id }: Member, { host }: Member, problem: string): Action {
+  const slot = sqlLiteral(`repmgr_slot_${id}`);
+  const why = `the slot of ${node}, which keeps the WAL it still needs, is ${problem}: make it`;
+  return sqlAction(inputs, { host, database: "postgres" }, why, [
     `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${slot} and wal_status = 'lost';`,
     `select pg_create_physical_replication_slot(${slot}, true) where not exists (select from pg_replication_slots where slot_name = ${slot});`,
   ]);
@@ -66,13 +75,13 @@ export function planFollow(
   // It would wait, in vain, until the standby streams.
   const isKnown = !isWaiting && isRegistered(want, primary) && knows(self, want, upstream);
   return [
-    ...(isElsewhere && !isKnown ? [makeSlot(want, upstream, `still to come on ${node}`)] : []),
+    ...(isElsewhere && !isKnown ? [makeSlot(want, self.member, upstream.member, `still to come on ${node}`)] : []),
     {
       do: "run",
       host: want.host,
       effect: "follow",
       why: `${problem}: follow ${node}`,
-      script: `${isElsewhere ? "" : `${waitBriefly(want, upstream)} || `}${isKnown ? repmgr(want, `standby follow --upstream-node-id=${upstream.member.id}`) : follow(want, upstream)}`,
+      script: `${isElsewhere ? "" : `${waitBriefly(want, upstream)} || `}${isKnown ? repmgr(want, `standby follow --upstream-node-id=${upstream.member.id}`) : tellToFollow(want, self.member, upstream.member)}`,
       deadlineMs: ATTACH_DEADLINE_MS,
     },
     waitFor(
@@ -88,16 +97,19 @@ function knows({ facts }: LiveMember, { nodeId }: RepmgrNodeInputs, { member }: 
   return [nodeId, member.id].every((id) => facts.repmgr?.nodes.some((row) => row.id === id) === true);
 }
 
-/** Shell: tells a standby whom to follow where "standby follow" cannot, such as one that was removed from the cluster and is added again. */
-function follow(want: RepmgrNodeInputs, { member }: MemberFacts): string {
-  const conninfo = sqlLiteral(`${member.conninfo} application_name=${want.node}`);
+/**
+ * Shell: tells a standby whom to follow where "standby follow" cannot: one that was removed from the cluster and is added
+ * again, or one that is behind on purpose and for which it would wait.
+ */
+export function tellToFollow(inputs: ClusterInputs, { node, id }: Member, upstream: Member): string {
+  const conninfo = sqlLiteral(`${upstream.conninfo} application_name=${node}`);
   const statements = [
     `alter system set primary_conninfo = ${conninfo}`,
-    `alter system set primary_slot_name = 'repmgr_slot_${want.nodeId}'`,
+    `alter system set primary_slot_name = 'repmgr_slot_${id}'`,
     "select pg_reload_conf()",
   ];
   const options = statements.map((statement) => `-c ${sh(statement)}`).join(" ");
-  return asPostgres(want, "psql", `-Xq -v ON_ERROR_STOP=1 -d postgres ${options} >/dev/null`);
+  return asPostgres(inputs, "psql", `-Xq -v ON_ERROR_STOP=1 -d postgres ${options} >/dev/null`);
 }
 
 /** Shell: succeeds when the standby begins to stream from its upstream by itself within five seconds, as after a start. */

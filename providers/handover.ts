@@ -1,7 +1,7 @@
 import { type Action, type WaitFor } from "../actions/action";
-import { sh, sqlLiteral } from "../ssh/quote";
-import { type ClusterInputs, instanceOf, type Member } from "./cluster";
-import { asPostgres, repmgr, sqlAction } from "./commands";
+import { type ClusterInputs, type ClusterView, instanceOf, isLive, type LiveMember, type Member } from "./cluster";
+import { asPostgres } from "./commands";
+import { planAfterwards } from "./handoverRest";
 import { handOverScript } from "./handoverScript";
 
 const FOLLOW_DEADLINE_MS = 60_000;
@@ -11,13 +11,52 @@ const CHECKPOINT_DEADLINE_MS = 3_600_000;
 /** So much may still be missing on the next primary when the old one begins to stop: a moment's work. */
 export const LAG_LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** Who hands over to whom, and who has followed the one and shall follow the other. */
+/** What decides who follows whom once the primary has moved. */
+export interface TreeInputs extends ClusterInputs {
+  /** Node to the node that the inventory has it follow; of those that name one. Never compared. */
+  readonly upstreams?: Readonly<Record<string, string>>;
+}
+
+/** Who hands over to whom, and what becomes of the others. */
 export interface Handover {
   readonly from: Member;
   readonly to: Member;
-  /** Standbys that stream from `from`, without `to`. */
+  /** Standbys of `from` that move to `to`. */
   readonly siblings: readonly Member[];
+  /** Standbys of `from` that the inventory has follow it, whatever it is. */
+  readonly staying: readonly Member[];
+  /** Whom the inventory has `from` follow, where that is not `to`. */
+  readonly upstream?: Member;
   readonly witness?: Member;
+}
+
+export function handoverOf(inputs: TreeInputs, view: ClusterView, from: Member, to: Member): Handover {
+  const live = view.filter(isLive).filter(({ member }) => ![from.node, to.node].includes(member.node));
+  const below = live.filter((m) => follows(m, from.address)).map(({ member }) => member);
+  const wishOf = (node: string): string | undefined => inputs.upstreams?.[node];
+  const hasOther = (node: string): boolean => live.some(({ member }) => member.node === wishOf(node));
+  const isStaying = ({ node }: Member): boolean => wishOf(node) === from.node;
+  const upstream = live.find(({ member }) => member.node === wishOf(from.node))?.member;
+  const witness = view.find(({ member }) => member.witness)?.member;
+  return {
+    from,
+    to,
+    siblings: below.filter((member) => !isStaying(member) && !hasOther(member.node)),
+    staying: below.filter(isStaying),
+    ...(upstream === undefined ? {} : { upstream }),
+    ...(witness === undefined ? {} : { witness }),
+  };
+}
+
+/** The way back, once who moved has moved. */
+export function backOf(inputs: TreeInputs, view: ClusterView, { from, to, siblings }: Handover): Handover {
+  return { ...handoverOf(inputs, view, to, from), siblings };
+}
+
+function follows({ member, facts }: LiveMember, address: string): boolean {
+  const { walReceiver, inRecovery } = facts.running;
+  // One whose primary is gone streams from nobody.
+  return !member.witness && inRecovery && (walReceiver?.senderHost ?? address) === address;
 }
 
 /**
@@ -37,19 +76,6 @@ export function planHandover(inputs: ClusterInputs, handover: Handover): Action[
       deadlineMs: HAND_OVER_DEADLINE_MS,
     },
     ...planAfterwards(inputs, handover),
-  ];
-}
-
-/** What is left to do once `to` takes writes: nobody waits for it, and it may be done later. */
-export function planAfterwards(inputs: ClusterInputs, handover: Handover): Action[] {
-  const { from, to } = handover;
-  return [
-    ...planRegistration(inputs, handover),
-    ...handover.siblings.map((sibling) => follow(inputs, sibling, to)),
-    rejoin(inputs, from, to),
-    ...[...handover.siblings, from].map((member) => streams(inputs, member, to)),
-    ...(handover.witness === undefined ? [] : [witness(inputs, handover.witness, to)]),
-    ...dropSlots(inputs, handover),
   ];
 }
 
@@ -82,69 +108,4 @@ function caughtUp(inputs: ClusterInputs, from: Member, to: Member): WaitFor {
       return lag <= LAG_LIMIT_BYTES ? undefined : `${lag} bytes of WAL are not replayed yet`;
     },
   };
-}
-
-/** The event is what "repmgr standby switchover" would have written; the history of primaries is read from there. */
-function planRegistration(inputs: ClusterInputs, { from, to }: Handover): Action[] {
-  const on = { host: to.host, database: "repmgr" };
-  const details = sqlLiteral(`from ${from.node} (ID ${from.id}) to ${to.node} (ID ${to.id}), planned`);
-  return [
-    sqlAction(inputs, on, `${to.node} is primary: enter it as such`, [
-      "begin;",
-      `update repmgr.nodes set active = false, type = 'standby', upstream_node_id = ${to.id} where node_id = ${from.id};`,
-      `update repmgr.nodes set active = true, type = 'primary', upstream_node_id = null where node_id = ${to.id};`,
-      `insert into repmgr.events (node_id, event, successful, details) values (${to.id}, 'standby_switchover', true, ${details});`,
-      "commit;",
-    ]),
-  ];
-}
-
-function follow(inputs: ClusterInputs, { host, node }: Member, to: Member): Action {
-  const script = repmgr(inputs, `standby follow --upstream-node-id=${to.id}`);
-  return { do: "run", host, why: `${node} follows ${to.node}`, script, deadlineMs: FOLLOW_DEADLINE_MS };
-}
-
-/** It was stopped cleanly and the new primary has all it wrote, so nothing has to be rewound. */
-function rejoin(inputs: ClusterInputs, from: Member, to: Member): Action {
-  const conninfo = `host=${to.address} port=${inputs.port} user=repmgr dbname=repmgr connect_timeout=5`;
-  return {
-    do: "run",
-    host: from.host,
-    why: `${from.node} comes back as a standby of ${to.node}`,
-    script: repmgr(inputs, `node rejoin -d ${sh(conninfo)}`),
-    deadlineMs: HAND_OVER_DEADLINE_MS,
-  };
-}
-
-function streams(inputs: ClusterInputs, { host, node }: Member, to: Member): WaitFor {
-  const probe = instanceOf(inputs);
-  return {
-    do: "waitFor",
-    host,
-    why: `${node} streams from ${to.node}`,
-    deadlineMs: FOLLOW_DEADLINE_MS,
-    look: async (ask) => {
-      const { running, refusal } = await ask(host, probe);
-      if (running === undefined) return refusal || "not running";
-      const { status, senderHost } = running.walReceiver ?? {};
-      return status === "streaming" && senderHost === to.address
-        ? undefined
-        : `it streams from ${senderHost ?? "nobody"}`;
-    },
-  };
-}
-
-function witness(inputs: ClusterInputs, { host, node }: Member, to: Member): Action {
-  const script = repmgr(inputs, `witness register -h ${to.address} -p ${inputs.port} -U repmgr -d repmgr --force`);
-  return { do: "run", host, why: `${node} witnesses for ${to.node}`, script };
-}
-
-/** Nobody reads from them any more, each has its slot on the new primary and streams through that; left, they would keep WAL for ever. */
-function dropSlots(inputs: ClusterInputs, { from, to, siblings }: Handover): Action[] {
-  const names = [to, ...siblings].map(({ id }) => sqlLiteral(`repmgr_slot_${id}`)).join(", ");
-  return [
-    sqlAction(inputs, { host: from.host, database: "postgres" }, `drop the slots that ${from.node} had as primary`, [
-      `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name in (${names}) and not active \\g /dev/null`,
-    ]),
-  ];
 }

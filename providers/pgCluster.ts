@@ -5,6 +5,7 @@ import { asPostgres } from "./commands";
 import { contentState, foundDatabases, foundRoles } from "./clusterContent";
 import { planCluster, planClusterDelete } from "./pgClusterPlan";
 import { describeCluster, type HistoryEntry, type NodeReport, roleOf } from "./clusterReport";
+import type { TreeInputs } from "./handover";
 import type { Ctx, Kind } from "./kind";
 import { foreseenRestarts, pendingRestarts } from "./restartNeeds";
 import { type HandoverView, observeHandover } from "./switchover";
@@ -12,7 +13,7 @@ import { type HandoverView, observeHandover } from "./switchover";
 export type ManagedRole = Omit<RoleSpec, "passwordSecret">;
 
 /** What exists once a cluster: roles, databases, extensions, planned restarts; and what a person wants to read of it. */
-export interface PgClusterInputs extends ClusterInputs {
+export interface PgClusterInputs extends TreeInputs {
   readonly roles: readonly ManagedRole[];
   /** Role to password. Secret. */
   readonly rolePasswords: Readonly<Record<string, string>>;

@@ -1,10 +1,11 @@
 import type { Action } from "../actions/action";
 import { clusterPaths, shortUnit } from "../families";
 import { differences } from "./clusterContent";
-import { isLive, type LiveMember, thePrimary } from "./cluster";
+import { thePrimary } from "./cluster";
 import { type Claims, isDirectoryClaimed } from "./claims";
-import { repmgr, sqlAction } from "./commands";
+import { sqlAction } from "./commands";
 import { Refused } from "./kind";
+import { planPause } from "./pause";
 import type { PgClusterFacts, PgClusterInputs } from "./pgCluster";
 import { type PendingRestart, pendingRestarts } from "./restartNeeds";
 import { planRollingRestart } from "./rollingRestart";
@@ -31,7 +32,7 @@ export function planCluster(
   const rest = planFinish(want, have.view, primary);
   // Whether the other node needs a restart shows when it is back.
   if (rest.length > 0) return [...content, ...rest];
-  const others = [...content, ...planUnpause(want, have, primary)];
+  const others = [...content, ...planPause(want, have.view, "unpause")];
   try {
     return [...others, ...planMove(want, have, restarts)];
   } catch (error) {
@@ -68,12 +69,4 @@ export function planClusterDelete({ view }: PgClusterFacts, inputs: PgClusterInp
       "delete from repmgr.nodes;",
     ]),
   ];
-}
-
-function planUnpause(want: PgClusterInputs, { view }: PgClusterFacts, primary: LiveMember): Action[] {
-  const paused = view.filter(isLive).filter(({ facts }) => facts.repmgr?.paused === true);
-  if (paused.length === 0) return [];
-  const names = paused.map(({ member }) => member.node).join(", ");
-  const why = `repmgrd was left paused on ${names}: no failover would happen`;
-  return [{ do: "run", host: primary.member.host, why, script: repmgr(want, "service unpause") }];
 }

@@ -3,7 +3,7 @@ import { type ClusterView, instanceOf, isLive, type LiveMember, livePrimaries } 
 import { clusterPaths } from "../families";
 import { sh } from "../ssh/quote";
 import { asPostgres, runService } from "./commands";
-import { type Handover, planHandover } from "./handover";
+import { backOf, type Handover, planHandover } from "./handover";
 import { waitsItsDelay } from "./nodeState";
 import type { PgClusterFacts, PgClusterInputs } from "./pgCluster";
 import type { PendingRestart } from "./restartNeeds";
@@ -38,7 +38,8 @@ export function planRollingRestart(
   const others = standbys.flatMap((m) => [...restart(want, m, needOf(m)), ...planAttached(want, view, primary, m)]);
   const inPlace = own === undefined ? [] : [...restart(want, primary, own), ...planAttached(want, view, primary)];
   const heir = own === undefined || isFirst ? undefined : heirOf(want, view, primary);
-  const last = heir === undefined || own === undefined ? inPlace : moved(want, gated(want, have, heir, primary), own);
+  const last =
+    heir === undefined || own === undefined ? inPlace : moved(want, view, gated(want, have, heir, primary), own);
   const words = wordsOf(want, { primary, standbys, own, isFirst, heir });
   return [
     whilePaused(
@@ -51,14 +52,13 @@ export function planRollingRestart(
 }
 
 /** Stopping to hand over is most of a restart: it comes back with what it waited for. */
-function moved(want: PgClusterInputs, handover: Handover, need: PendingRestart): Action[] {
-  const { from, to } = handover;
+function moved(want: PgClusterInputs, view: ClusterView, handover: Handover, need: PendingRestart): Action[] {
+  const { from } = handover;
   const isBack = want.switchBack === true || want.preferredPrimary === from.node;
-  const back: Handover = { ...handover, from: to, to: from };
   return [
     ...planHandover(want, handover),
     ...(need.enablesChecksums ? restartAs(want, from, "standby", need) : []),
-    ...(isBack ? planHandover(want, back) : []),
+    ...(isBack ? planHandover(want, backOf(want, view, handover)) : []),
   ];
 }
 

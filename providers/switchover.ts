@@ -1,8 +1,9 @@
 import type { Action } from "../actions/action";
 import { type HandoverFacts, handoverProbe } from "../facts/handover";
-import { type ClusterInputs, type ClusterView, isLive, type LiveMember, type Member, thePrimary } from "./cluster";
+import { type ClusterInputs, type ClusterView, isLive, type LiveMember, thePrimary } from "./cluster";
 import { asPostgres } from "./commands";
-import { type Handover, LAG_LIMIT_BYTES, planAfterwards, planHandover } from "./handover";
+import { type Handover, handoverOf, LAG_LIMIT_BYTES, planHandover, type TreeInputs } from "./handover";
+import { planAfterwards } from "./handoverRest";
 import { type Ctx, Refused } from "./kind";
 import { hasHandedOver } from "./revive";
 import { whilePaused } from "./whilePaused";
@@ -31,7 +32,7 @@ export interface SwitchoverFacts {
  * @param because why it is wanted: "preferred_primary"
  * @throws Refused naming every gate that is shut; nothing has been changed then
  */
-export function planSwitchover(inputs: ClusterInputs, have: SwitchoverFacts, to: string, because: string): Action[] {
+export function planSwitchover(inputs: TreeInputs, have: SwitchoverFacts, to: string, because: string): Action[] {
   const primary = thePrimary(inputs, have.view);
   if (primary?.member.node === to) return [];
   const handover = gated(inputs, have, to, primary);
@@ -47,19 +48,19 @@ export function planSwitchover(inputs: ClusterInputs, have: SwitchoverFacts, to:
 }
 
 /** What is left of a switchover that was cut after the promotion: [] when nobody waits to come back from one. */
-export function planFinish(inputs: ClusterInputs, view: ClusterView, primary: LiveMember): Action[] {
+export function planFinish(inputs: TreeInputs, view: ClusterView, primary: LiveMember): Action[] {
   const { timeline } = primary.facts.running;
   const left = view.find((m) => hasHandedOver(m) && (m.facts.control?.timeline ?? timeline) < timeline);
   if (left === undefined) return [];
   const [from, to] = [left.member, primary.member];
-  const handover = handoverOf(view, from, to);
+  const handover = handoverOf(inputs, view, from, to);
   const why = `the switchover from ${from.node} to ${to.node} was cut after the promotion: do the rest`;
   return [whilePaused(inputs, view, { host: to.host, effect: "switchover", why }, planAfterwards(inputs, handover))];
 }
 
 /** @throws Refused naming every gate that is shut */
 export function gated(
-  inputs: ClusterInputs,
+  inputs: TreeInputs,
   { view, handover }: SwitchoverFacts,
   to: string,
   primary: LiveMember | undefined,
@@ -77,22 +78,7 @@ export function gated(
   ];
   if (problems.length > 0)
     throw new Refused(`cluster ${inputs.cluster}: no switchover to ${to}: ${problems.join("; ")}`);
-  return handoverOf(view, primary.member, target.member);
-}
-
-function handoverOf(view: ClusterView, from: Member, to: Member): Handover {
-  const witness = view.find(({ member }) => member.witness)?.member;
-  const siblings = view
-    .filter(isLive)
-    .filter(({ member, facts }) => member.node !== to.node && follows({ member, facts }, from.address))
-    .map(({ member }) => member);
-  return { from, to, siblings, ...(witness === undefined ? {} : { witness }) };
-}
-
-function follows({ member, facts }: LiveMember, address: string): boolean {
-  const { walReceiver, inRecovery } = facts.running;
-  // One whose primary is gone streams from nobody.
-  return !member.witness && inRecovery && (walReceiver?.senderHost ?? address) === address;
+  return handoverOf(inputs, view, primary.member, target.member);
 }
 
 function targetProblems({ port }: ClusterInputs, target: LiveMember, primary: LiveMember): string[] {

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSpec, NodeSpec } from "../config/types";
 import { HEALTHY_CLUSTER } from "../providers/pgCluster";
 import { addHooks } from "./hooks";
-import { sharedInputs } from "./inputs";
+import { sharedInputs, upstreamsOf } from "./inputs";
 import type { StackInventory } from "./inventory";
 import { PgCluster, type PgPackages, type RepmgrNode } from "./kinds";
 import { type ClusterContext, firewallRule, instance, node, postgresqlService, repmgrdService } from "./node";
@@ -82,6 +82,7 @@ export class Cluster extends pulumi.ComponentResource {
         packageVersion: spec.packageVersion,
         preferredPrimary: spec.preferredPrimary,
         switchBack: spec.switchBack,
+        upstreams: upstreamsOf(spec),
         checksums: spec.checksums,
         nodeRoles: pulumi.output(
           Object.fromEntries(nodes.map(({ spec: { name }, resource }) => [name, resource.role])),

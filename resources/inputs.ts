@@ -50,6 +50,12 @@ export function sharedInputs(spec: ClusterSpec, inventory: Inventory): SharedInp
   };
 }
 
+/** Node to the node it follows; undefined while all follow the primary. */
+export function upstreamsOf({ nodes }: ClusterSpec): Record<string, string> | undefined {
+  const named = nodes.flatMap(({ name, upstream }) => (upstream === undefined ? [] : [[name, upstream] as const]));
+  return named.length === 0 ? undefined : Object.fromEntries(named);
+}
+
 /** One instance; its password of the role repmgr is still to be added. */
 export function instanceInputs(spec: ClusterSpec, inventory: Inventory, node: NodeSpec): Known<PgInstanceInputs> {
   return {

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import type { ClusterSpec } from "../config/types";
 import { observeCluster, thePrimary } from "../providers/cluster";
 import { observeHandover, planSwitchover } from "../providers/switchover";
+import { upstreamsOf } from "../resources/inputs";
 import { clusterInputs } from "./clusterLook";
 import { type ClusterSession, CommandError, nodeNamed, runCommand, withClusterSession } from "./clusterSession";
 import { confirmed } from "./confirmed";
@@ -31,7 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function switchOver(session: ClusterSession, spec: ClusterSpec, to: string, sure: boolean): Promise<number> {
-  const inputs = clusterInputs(session, spec);
+  const inputs = { ...clusterInputs(session, spec), upstreams: upstreamsOf(spec) };
   const ctx = session.hostsOf(spec);
   const view = await observeCluster(ctx, inputs);
   const from = thePrimary(inputs, view)?.member.node;

@@ -189,10 +189,11 @@ test("a pause that was left behind is lifted, and shown", () => {
     facts.standby(3),
   ]);
   const inputs = facts.pgClusterInputs();
-  const [action, ...others] = plan(inputs, facts.clusterFacts(seen));
-  expect(others).toEqual([]);
-  expect(action?.why).toBe("repmgrd was left paused on n1, n2: no failover would happen");
-  expect(facts.shell(action === undefined ? [] : [action])).toContain("service unpause");
+  const actions = plan(inputs, facts.clusterFacts(seen));
+  expect(facts.whys(actions)).toEqual(
+    [1, 2].map((id) => `pg${id}: unpause repmgrd of n${id}: it acts on a failure again`),
+  );
+  expect(facts.shell(actions)).toContain("repmgrd_pause(false)");
   expect(pgClusterKind.project(inputs, facts.clusterFacts(seen)).inputs.repmgrd).toBe("paused on n1, n2");
 });
 

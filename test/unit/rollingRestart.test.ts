@@ -172,6 +172,17 @@ describe("what the preview calls it", () => {
   });
 });
 
+test("back again, who moved moves with it, and who follows the node by the inventory stays", () => {
+  const want = facts.pgClusterInputs({ switchBack: true, upstreams: { n3: "n1" } });
+  const [bracket] = planned(want, waiting({ shared_buffers: "1MB" }));
+  const all = (bracket?.body ?? []).map(({ why }) => why);
+  expect(all.filter((why) => /n3 (follows|streams from)/.test(why))).toEqual(["n3 streams from n1"]);
+  expect(all.filter((why) => why.includes("drop the slots"))).toHaveLength(2);
+  const [both] = planned(facts.pgClusterInputs({ switchBack: true }), waiting({ shared_buffers: "1MB" }));
+  const moved = (both?.body ?? []).map(({ why }) => why).filter((why) => /n3 follows/.test(why));
+  expect(moved).toEqual(["n3 follows n2", "n3 follows n1"]);
+});
+
 test("a gate that is shut keeps everything as it is", () => {
   const seen = waiting({ shared_buffers: "1MB" });
   const have = { view: seen, handover: { ...facts.calm(seen), n1: facts.atRest({ oldestTransactionSeconds: 600 }) } };

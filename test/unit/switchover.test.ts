@@ -61,6 +61,77 @@ describe("the plan", () => {
   });
 });
 
+describe("who follows whom afterwards", () => {
+  const moves = (
+    nodes: Nodes,
+    upstreams: Record<string, string>,
+    from: number,
+    to: number,
+    delayed?: number,
+  ): string[] => {
+    const view = facts.view(nodes, undefined, delayed);
+    const inputs = { ...facts.clusterInputs({ members: view.map(({ member }) => member) }), upstreams };
+    const have = { view, handover: facts.calm(view) };
+    const all = facts.whys(facts.flat(planSwitchover(inputs, have, `n${to}`, "asked for")));
+    const begin = all.findIndex((why) => why.includes(`n${to} is primary: enter it`));
+    expect(all.join()).toContain(`hand over from n${from} to n${to}`);
+    return all.slice(begin + 1).filter((why) => !why.includes("watches again"));
+  };
+
+  test("who is to follow the old primary by the inventory stays with it and keeps its slot", () => {
+    expect(moves(HEALTHY, { n3: "n1" }, 1, 2)).toEqual([
+      "pg1: n1 comes back as a standby of n2",
+      "pg1: n1 streams from n2",
+      "pg3: n3 streams from n1",
+      "pg1: drop the slots that n1 had as primary",
+    ]);
+    const view = facts.view(HEALTHY);
+    const inputs = { ...facts.clusterInputs(), upstreams: { n3: "n1" } };
+    const script = facts.shell(planSwitchover(inputs, { view, handover: facts.calm(view) }, "n2", "asked for"));
+    expect(script).toContain("where slot_name in ('repmgr_slot_2') and not active");
+  });
+
+  test("the old primary goes where the inventory has it", () => {
+    const third = [facts.standby(1, 3), facts.standby(2, 3), facts.primary({}, { timeline: 2 })];
+    expect(moves(third, { n3: "n1" }, 3, 2)).toEqual([
+      "pg1: n1 follows n2",
+      "pg3: n3 comes back as a standby of n2",
+      "pg1: n1 streams from n2",
+      "pg3: n3 streams from n2",
+      "pg3: n3 follows n1",
+      "pg3: n3 streams from n1",
+      "pg3: drop the slots that n3 had as primary",
+      "pg2: drop the slot of n3, which follows n1",
+    ]);
+  });
+
+  test("whose upstream is down follows the new primary", () => {
+    const view = [...HEALTHY.slice(0, 2), facts.standby(3)];
+    expect(moves(view, { n3: "n9" }, 1, 2)[0]).toBe("pg3: n3 follows n2");
+  });
+
+  test("one that is behind on purpose is told without repmgr, which would wait as long as its delay", async () => {
+    expect(moves(HEALTHY, {}, 1, 2, 3).slice(0, 2)).toEqual([
+      "pg2: the slot of n3, which keeps the WAL it still needs, is still to come on n2: make it",
+      "pg3: n3 follows n2",
+    ]);
+    const view = facts.view(HEALTHY, undefined, 3);
+    const actions = facts.flat(planSwitchover(facts.clusterInputs(), { view, handover: facts.calm(view) }, "n2", "-"));
+    const script = facts.shell(actions.filter(({ host }) => host === "pg3"));
+    expect(script).toMatch(/alter system set primary_conninfo = .*198\.18\.0\.12/);
+    expect(script).not.toContain("standby follow");
+    expect(facts.shell(actions)).toContain("set upstream_node_id = 2 where node_id = 3");
+    const wait = actions.find(({ why }) => why === "n3 streams from n2");
+    const told = (host: string): InstanceFacts => {
+      const settings = { primary_conninfo: facts.setting(`host=${host} port=5432`) };
+      return facts.standby(3, 1, { walReceiver: null, waitsToApply: true, settings });
+    };
+    const look = (seen: InstanceFacts) => wait?.do === "waitFor" && wait.look(() => Promise.resolve(seen as never));
+    expect(await look(told("198.18.0.11"))).toBe("it streams from 198.18.0.11");
+    expect(await look(told("198.18.0.12"))).toBeUndefined();
+  });
+});
+
 describe("the gates", () => {
   test.each<[string, string, Nodes, Record<string, Partial<HandoverFacts>>, RegExp]>([
     ["nobody is primary", "n2", [facts.formerPrimary(), ...HEALTHY.slice(1)], {}, /no node takes writes/],
