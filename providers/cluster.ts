@@ -77,6 +77,17 @@ export function livePrimaries(view: ClusterView): LiveMember[] {
 }
 
 /**
+ * For waits that need a primary: one that is gone does not come back by waiting, and while repmgrd is paused nobody replaces it.
+ * @throws Error when it does not run or takes no writes
+ */
+export function stillPrimary({ node, host }: Member, { alive, running }: InstanceFacts): void {
+  if (alive && running?.inRecovery !== true) return;
+  throw new Error(
+    `${host}: ${node} ${alive ? "is a standby now" : "does not run any more"}, and nothing goes on without a primary`,
+  );
+}
+
+/**
  * The one node that takes writes, or undefined when none does.
  * @throws Refused when two do: which of them is right only a person can say
  */

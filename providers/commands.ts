@@ -4,6 +4,9 @@ import { clusterPaths, familyLayout } from "../families";
 import { sh, shJoin, sqlLiteral } from "../ssh/quote";
 import type { ClusterInputs } from "./cluster";
 
+/** Crash recovery of a large instance replays WAL before it accepts connections. */
+export const START_DEADLINE_MS = 300_000;
+
 /** Shell: one of PostgreSQL's programs as the postgres user, at the cluster's socket, with its password file. */
 export function asPostgres(inputs: ClusterInputs, program: string, args: string): string {
   const { socketDirectory, passFile } = clusterPaths(inputs);

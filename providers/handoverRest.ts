@@ -1,6 +1,6 @@
 import { type Action, type WaitFor } from "../actions/action";
 import { sh, sqlLiteral } from "../ssh/quote";
-import { type ClusterInputs, instanceOf, type Member } from "./cluster";
+import { type ClusterInputs, instanceOf, type Member, stillPrimary } from "./cluster";
 import { senderOf } from "./clusterReport";
 import { repmgr, sqlAction } from "./commands";
 import { makeSlot, tellToFollow } from "./follow";
@@ -18,9 +18,9 @@ export function planAfterwards(inputs: ClusterInputs, handover: Handover): Actio
     ...planRegistration(inputs, handover),
     ...siblings.flatMap((sibling) => follow(inputs, sibling, to)),
     rejoin(inputs, from, to),
-    ...[...siblings, from].map((member) => streams(inputs, member, to)),
-    ...(upstream === undefined ? [] : [...follow(inputs, from, upstream), streams(inputs, from, upstream)]),
-    ...staying.map((member) => streams(inputs, member, from)),
+    ...[...siblings, from].map((member) => streams(inputs, member, to, to)),
+    ...(upstream === undefined ? [] : [...follow(inputs, from, upstream), streams(inputs, from, upstream, to)]),
+    ...staying.map((member) => streams(inputs, member, from, to)),
     ...(handover.witness === undefined ? [] : [witness(inputs, handover.witness, to)]),
     dropSlots(inputs, from, [to, ...siblings], `drop the slots that ${from.node} had as primary`),
     ...(upstream === undefined
@@ -74,7 +74,7 @@ function rejoin(inputs: ClusterInputs, from: Member, to: Member): Action {
   };
 }
 
-function streams(inputs: ClusterInputs, member: Member, from: Member): WaitFor {
+function streams(inputs: ClusterInputs, member: Member, from: Member, primary: Member): WaitFor {
   const { host, node } = member;
   const probe = instanceOf(inputs);
   return {
@@ -83,7 +83,8 @@ function streams(inputs: ClusterInputs, member: Member, from: Member): WaitFor {
     why: `${node} streams from ${from.node}`,
     deadlineMs: FOLLOW_DEADLINE_MS,
     look: async (ask) => {
-      const { running, refusal } = await ask(host, probe);
+      const [{ running, refusal }, now] = await Promise.all([ask(host, probe), ask(primary.host, probe)]);
+      stillPrimary(primary, now);
       if (running === undefined) return refusal || "not running";
       const sender = senderOf(member, running)?.host;
       return sender === from.address ? undefined : `it streams from ${sender ?? "nobody"}`;

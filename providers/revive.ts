@@ -1,7 +1,7 @@
 import { type Action, waitFor } from "../actions/action";
 import { rejoinMark } from "../facts/rewind";
 import { clusterPaths, shortUnit } from "../families";
-import { runService } from "./commands";
+import { runService, START_DEADLINE_MS } from "./commands";
 import { sh } from "../ssh/quote";
 import type { ClusterInputs, ClusterView, LiveMember, MemberFacts } from "./cluster";
 import { instanceOf, livePrimaries } from "./cluster";
@@ -11,8 +11,6 @@ import { electors, refuseStrangers } from "./stranger";
 
 /** Failure detection (default 6 x 10 s) plus the election and the promotion. */
 const FAILOVER_DEADLINE_MS = 120_000;
-/** Crash recovery of a large instance replays WAL before it accepts connections. */
-export const START_DEADLINE_MS = 300_000;
 
 /**
  * What makes a cluster without a live primary have one again, without ever choosing against the data: a running

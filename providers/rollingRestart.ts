@@ -1,13 +1,20 @@
-import { type Action, waitFor } from "../actions/action";
-import { type ClusterView, instanceOf, isLive, type LiveMember, livePrimaries } from "./cluster";
+import type { Action } from "../actions/action";
+import {
+  type ClusterView,
+  instanceOf,
+  isLive,
+  type LiveMember,
+  livePrimaries,
+  type Member,
+  stillPrimary,
+} from "./cluster";
 import { clusterPaths } from "../families";
 import { sh } from "../ssh/quote";
-import { asPostgres, runService } from "./commands";
+import { asPostgres, runService, START_DEADLINE_MS } from "./commands";
 import { backOf, type Handover, planHandover } from "./handover";
 import { waitsItsDelay } from "./nodeState";
 import type { PgClusterFacts, PgClusterInputs } from "./pgCluster";
 import type { PendingRestart } from "./restartNeeds";
-import { START_DEADLINE_MS } from "./revive";
 import { isLowered, refuseLate } from "./rollingOrder";
 import { gated } from "./switchover";
 import { whilePaused } from "./whilePaused";
@@ -35,8 +42,12 @@ export function planRollingRestart(
   const own = needOf(primary);
   const isFirst = isLowered(want, primary, own?.settings ?? []);
   if (isFirst) refuseLate(want, standbys);
-  const others = standbys.flatMap((m) => [...restart(want, m, needOf(m)), ...planAttached(want, view, primary, m)]);
-  const inPlace = own === undefined ? [] : [...restart(want, primary, own), ...planAttached(want, view, primary)];
+  const others = standbys.flatMap((m) => [
+    ...restart(want, m, needOf(m), primary),
+    ...planAttached(want, view, primary, m),
+  ]);
+  const inPlace =
+    own === undefined ? [] : [...restart(want, primary, own, primary), ...planAttached(want, view, primary)];
   const heir = own === undefined || isFirst ? undefined : heirOf(want, view, primary);
   const last =
     heir === undefined || own === undefined ? inPlace : moved(want, view, gated(want, have, heir, primary), own);
@@ -53,11 +64,11 @@ export function planRollingRestart(
 
 /** Stopping to hand over is most of a restart: it comes back with what it waited for. */
 function moved(want: PgClusterInputs, view: ClusterView, handover: Handover, need: PendingRestart): Action[] {
-  const { from } = handover;
+  const { from, to } = handover;
   const isBack = want.switchBack === true || want.preferredPrimary === from.node;
   return [
     ...planHandover(want, handover),
-    ...(need.enablesChecksums ? restartAs(want, from, "standby", need) : []),
+    ...(need.enablesChecksums ? restartAs(want, from, "standby", need, to) : []),
     ...(isBack ? planHandover(want, backOf(want, view, handover)) : []),
   ];
 }
@@ -129,8 +140,12 @@ function planAttached(want: PgClusterInputs, view: ClusterView, primary: LiveMem
       why: `${member.node} streams again and has caught up with ${primary.member.node}`,
       deadlineMs: ATTACH_DEADLINE_MS,
       look: async (ask) => {
-        target ??= (await ask(primary.member.host, probe)).running?.walBytes;
-        const { running, refusal } = await ask(member.host, probe);
+        const [source, { running, refusal }] = await Promise.all([
+          ask(primary.member.host, probe),
+          ask(member.host, probe),
+        ]);
+        stillPrimary(primary.member, source);
+        target ??= source.running?.walBytes;
         if (running === undefined || target === undefined) return refusal || "not running";
         if (waitsItsDelay(member, running)) return undefined;
         if (running.walReceiver?.status !== "streaming") return "it does not stream yet";
@@ -145,18 +160,25 @@ function planAttached(want: PgClusterInputs, view: ClusterView, primary: LiveMem
 
 type Restarted = "primary" | "standby" | "witness";
 
-function restart(want: PgClusterInputs, { member, facts }: LiveMember, need: PendingRestart | undefined): Action[] {
+function restart(
+  want: PgClusterInputs,
+  { member, facts }: LiveMember,
+  need: PendingRestart | undefined,
+  primary: LiveMember,
+): Action[] {
   const role = member.witness ? "witness" : facts.running.inRecovery ? "standby" : "primary";
-  return restartAs(want, member, role, need);
+  return restartAs(want, member, role, need, primary.member);
 }
 
 function restartAs(
   want: PgClusterInputs,
-  member: LiveMember["member"],
+  member: Member,
   role: Restarted,
   need: PendingRestart | undefined,
+  primary: Member,
 ): Action[] {
   const { host, node } = member;
+  const probe = instanceOf(want);
   const checksums = need?.enablesChecksums === true;
   const upgrade = need?.upgrade === undefined ? [] : [`PostgreSQL ${need.upgrade}`];
   const reasons = [...(need?.settings ?? []), ...upgrade, ...(checksums ? ["data checksums"] : [])].join(", ");
@@ -168,16 +190,20 @@ function restartAs(
       script: checksums ? checksumScript(want) : runService(want, "restart"),
       deadlineMs: checksums ? CHECKSUM_DEADLINE_MS : START_DEADLINE_MS,
     },
-    waitFor(
-      { host, why: `${node} is a ${role} again`, deadlineMs: START_DEADLINE_MS },
-      instanceOf(want),
-      ({ running, refusal }) => {
+    {
+      do: "waitFor",
+      host,
+      why: `${node} is a ${role} again`,
+      deadlineMs: START_DEADLINE_MS,
+      look: async (ask) => {
+        const [{ running, refusal }, now] = await Promise.all([ask(host, probe), ask(primary.host, probe)]);
+        if (role !== "primary") stillPrimary(primary, now);
         if (running === undefined) return refusal || "not running";
         const isFed = running.walReceiver?.status === "streaming" || waitsItsDelay(member, running);
         if (role === "standby" && !isFed) return "it does not stream yet";
         return running.inRecovery === (role === "standby") ? undefined : "its role changed";
       },
-    ),
+    },
   ];
 }
 

@@ -103,6 +103,11 @@ test("repmgrd is paused before and watches again after, whatever happens between
   const after = facts.flat(bracket?.after ?? []).map(({ host, why }) => `${host}: ${why}`);
   expect(after).toEqual(["n1", "n2", "n3"].map((node) => `pg${node.slice(1)}: repmgrd of ${node} watches again`));
   expect(facts.shell(bracket?.after ?? [])).toContain("repmgrd_pause(false)");
+  // The primary first: repmgrd does not make up for a failover that it missed.
+  expect(facts.flat(bracket?.after ?? [])[0]).toMatchObject({
+    host: "pg1",
+    script: expect.stringMatching(/standby\.signal.*[\s\S]*systemctl start postgresql-main[\s\S]*repmgrd_pause/),
+  });
 });
 
 test("each node is back in its role before the next one goes", async () => {
@@ -112,13 +117,20 @@ test("each node is back in its role before the next one goes", async () => {
     waits.find((action) => action.why === why),
   );
   if (wait?.do !== "waitFor" || primaryWait?.do !== "waitFor") throw new Error("no wait between two restarts");
-  const look = (instance: ReturnType<typeof facts.primary>, at = wait): Promise<string | undefined> =>
-    at.look(() => Promise.resolve(instance as never));
+  type Instance = ReturnType<typeof facts.primary>;
+  const look = (instance: Instance, at = wait, primary = facts.primary()): Promise<string | undefined> =>
+    at.look((host) => Promise.resolve((host === at.host ? instance : primary) as never));
   expect(await look(facts.standby(2))).toBeUndefined();
   expect(await look(facts.standby(2, 1, { walReceiver: null }))).toBe("it does not stream yet");
   expect(await look(facts.stoppedStandby())).toBe("not running");
   expect(await look(facts.refusing(true, "starting up"))).toBe("starting up");
   expect(await look(facts.standby(1), primaryWait)).toBe("its role changed");
+  // Nobody fails over while repmgrd is paused, so nobody waits for a standby then.
+  await expect(look(facts.stoppedStandby(), wait, facts.formerPrimary())).rejects.toThrow(
+    "pg1: n1 does not run any more",
+  );
+  await expect(look(facts.standby(2), wait, facts.standby(1))).rejects.toThrow("pg1: n1 is a standby now");
+  expect(await look(facts.stoppedStandby(), wait, facts.refusing(false))).toBe("not running");
 });
 
 test("nothing waits, nothing happens; without a primary nothing is restarted", () => {

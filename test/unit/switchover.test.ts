@@ -126,9 +126,11 @@ describe("who follows whom afterwards", () => {
       const settings = { primary_conninfo: facts.setting(`host=${host} port=5432`) };
       return facts.standby(3, 1, { walReceiver: null, waitsToApply: true, settings });
     };
-    const look = (seen: InstanceFacts) => wait?.do === "waitFor" && wait.look(() => Promise.resolve(seen as never));
+    const look = (seen: InstanceFacts, now = facts.primary()) =>
+      wait?.do === "waitFor" && wait.look((host) => Promise.resolve((host === "pg2" ? now : seen) as never));
     expect(await look(told("198.18.0.11"))).toBe("it streams from 198.18.0.11");
     expect(await look(told("198.18.0.12"))).toBeUndefined();
+    await expect(look(told("198.18.0.11"), facts.formerPrimary())).rejects.toThrow("pg2: n2 does not run any more");
   });
 });
 
