@@ -3,6 +3,7 @@ import { seconds } from "./support/deadlines";
 import { type Happens, runIncident } from "./support/incidentRun";
 import { awaitHealthy, role, sql } from "./support/oracle";
 import { RunningUp } from "./support/running";
+import { run } from "./support/command";
 import { setting } from "./support/incident";
 import { suite } from "./support/suite";
 import { HOSTS, World } from "./support/world";
@@ -37,6 +38,9 @@ async function outgrow(scene: Parameters<Happens>[0], primary: string): Promise<
     return parseInt(wanted, 16) - parseInt(oldest, 16) < 4 || `${oldest} to ${wanted}`;
   });
 }
+
+/** Each run raises it, so that each restarts all. */
+let connections = 120;
 
 const INCIDENTS: Readonly<Record<string, Happens>> = {
   "kill -9 of the postmaster": killPostmaster,
@@ -115,6 +119,33 @@ const INCIDENTS: Readonly<Record<string, Happens>> = {
     await scene.on(scene.primary, KILL);
     await up.ended;
     await scene.failover();
+  },
+
+  "the primary dies in the middle of a rolling restart": async (scene) => {
+    setting(scene.world, "max_connections", (connections += 10));
+    const up = RunningUp.start(scene.world);
+    await up.reaches(/^restart the standby/);
+    scene.begins();
+    await scene.on(scene.primary, KILL);
+    await up.ended;
+    // repmgrd is paused then and would not make up for it: the run that was cut has started it again.
+    expect(await role(scene.lab, scene.primary)).toBe("primary");
+    await scene.writes();
+  },
+
+  "the target of a switchover loses power half way": async (scene) => {
+    const [target] = scene.standbys;
+    scene.losesNothing();
+    scene.begins();
+    const primaryIsDown = scene.on(
+      scene.primary,
+      `timeout 100 sh -c 'while [ -e ${DATA}/postmaster.pid ]; do sleep 0.01; done'`,
+    );
+    const switchover = run(scene.world, "switchover", "main", target.replace("pg", "n"), "--yes");
+    await primaryIsDown;
+    await scene.lab.poweroff(target);
+    process.stdout.write(`${(await switchover).output}\n`);
+    await scene.lab.poweron(target);
   },
 
   "the whole site loses power": async (scene) => {
