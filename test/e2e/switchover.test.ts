@@ -3,7 +3,7 @@ import { Writer } from "../../lab/writer";
 import { run } from "./support/command";
 import { seconds } from "./support/deadlines";
 import type { InventoryFile } from "./support/inventory";
-import { awaitHealthy, roles, rowArrives, sql } from "./support/oracle";
+import { awaitHealthy, awaitPrimary, roles, rowArrives, sh, sql } from "./support/oracle";
 import { consequencesOf } from "./support/previewSteps";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
@@ -55,6 +55,13 @@ suite(
       }
       const inactive = "select count(*) from pg_replication_slots where not active";
       for (const host of HOSTS) expect(await sql(lab, host, inactive)).toBe("0");
+      const id = primary.replace("pg", "");
+      for (const host of others) {
+        await until(`repmgrd on ${host} watches ${primary}`, seconds(30), async () => {
+          const watched = await sql(lab, host, "select repmgr.get_upstream_node_id()", { database: "repmgr" });
+          return watched === id || `it watches node ${watched}`;
+        });
+      }
     };
 
     afterAll(() => writer.stop());
@@ -131,6 +138,12 @@ suite(
       await expectPrimary(world, "pg2");
       await nothingIsLost(world);
       must(await world.preview(["--expect-no-changes"]));
+    });
+
+    test("repmgrd fails over from the new primary as it did from the first", async ({ lab }) => {
+      await sh(lab, "pg2", "kill -9 $(head -n 1 /var/lib/postgresql/17/main/postmaster.pid)");
+      expect(["pg1", "pg3"]).toContain(await awaitPrimary(lab, ["pg1", "pg3"]));
+      await writes();
     });
   },
 );
