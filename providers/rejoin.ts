@@ -1,12 +1,12 @@
 import type { Action } from "../actions/action";
-import { logIn } from "../facts/login";
-import { isCleanlyDown, rejoinMark, rewindDryRun, type RewindFacts, type RewindQuestion } from "../facts/rewind";
+import { rejoinMark, type RewindFacts, type RewindQuestion } from "../facts/rewind";
 import { clusterPaths, familyLayout, shortUnit } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
 import type { ClusterInputs, LiveMember, MemberFacts } from "./cluster";
-import { repmgr, sqlAction } from "./commands";
+import { sqlAction } from "./commands";
 import { fromPrimary, oneAtATime, planClone, planLetIn } from "./instanceData";
 import { Refused } from "./kind";
+import { rejoinScript } from "./rejoinScript";
 import type { RepmgrNodeInputs } from "./repmgrNode";
 import { planStart } from "./revive";
 
@@ -154,46 +154,6 @@ function inactiveRow(want: RepmgrNodeInputs, { member }: LiveMember): string {
   const path = clusterPaths(want).repmgrConf;
   const texts = [node, "standby", repmgrConf.conninfo ?? "", "repmgr", `repmgr_slot_${id}`, path].map(sqlLiteral);
   return `insert into repmgr.nodes (node_id, upstream_node_id, active, node_name, type, conninfo, repluser, slot_name, config_file) select ${id}, ${member.id}, false, ${texts.join(", ")} where not exists (select from repmgr.nodes where node_id = ${id})`;
-}
-
-function rejoinScript(want: RepmgrNodeInputs, q: RewindQuestion): string {
-  const conninfo = `host=${q.address} port=${q.port} user=repmgr dbname=repmgr connect_timeout=5`;
-  const archive = `/run/repmgr-rejoin-${want.cluster}`;
-  const rejoin = `node rejoin -d '${conninfo}' --force-rewind --config-files=postgresql.conf,pg_hba.conf --config-archive-dir=${archive}`;
-  const { logDirectory } = clusterPaths(want);
-  return oneAtATime(
-    want,
-    `mark=${sh(rejoinMark(want.dataDirectory))}
-[ ! -e "$data/standby.signal" ] && [ ! -e "$mark" ] || exit 0
-install -d -o postgres -g postgres -m 0700 ${archive}
-trap 'rm -rf ${archive}' EXIT
-reason() { printf '%s\\n' "$1" | grep -i 'error\\|fatal\\|panic' | tail -n 1; }
-give_up() { printf '%s\\n' "$1" >"$mark.new"; mv "$mark.new" "$mark"; sync "$mark"; echo "$1" >&2; exit 0; }
-if ! ${isCleanlyDown(q.binDirectory)}; then
-  said=$(runuser -u postgres -- ${sh(`${q.binDirectory}/postgres`)} --single -D "$data"${elsewhere(want)} template1 </dev/null 2>&1) ||
-    give_up "cannot: crash recovery before the rewind says: $(reason "$said")"
-fi
-said=$(${rewindDryRun(q)} 2>&1) || {
-  ${logIn(q)} >/dev/null || { printf '%s\\n' "$said" >&2; exit 1; }
-  give_up "cannot: $(reason "$said")"
-}
-${repmgr(want, `${rejoin} --dry-run`)} >&2
-echo begun >"$mark"
-sync "$mark"
-if said=$(${repmgr(want, rejoin)} 2>&1); then rm "$mark"; exit 0; fi
-printf '%s\\n' "$said" >&2
-log=$(ls -t ${sh(logDirectory)}/* 2>/dev/null | head -n 1)
-removed=$(tail -n 50 "\${log:-/dev/null}" | grep 'has already been removed' | tail -n 1)
-if [ -n "$removed" ]; then give_up "failed: rewound, but its primary says: \${removed#*FATAL:  }"; fi
-pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || true)
-if [ -n "$pid" ] && [ -e "/proc/$pid" ]; then rm "$mark"; exit 1; fi
-give_up "failed: $(reason "$said")"`,
-  );
-}
-
-/** Shell: where the configuration is, when it is not in the data as PostgreSQL expects. */
-function elsewhere(want: RepmgrNodeInputs): string {
-  return want.layout === undefined ? "" : ` -c ${sh(`config_file=${clusterPaths(want).configFile}`)}`;
 }
 
 interface Reclone {

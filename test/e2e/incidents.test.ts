@@ -172,11 +172,8 @@ cp -a /root/wal/. ${DATA}/pg_wal && rm -rf /root/wal && touch /run/postgresql/ma
   await scene.writes();
 }
 
-/**
- * What `npm test` has time for. "WAL for its rewind" is not among them because in one run "repmgr node rejoin" did not end
- * there; until that is understood it runs with all the others.
- */
-const TELLING = "SIGSTOP|repmgrd dies|slot of a stopped";
+/** What `npm test` has time for. */
+const TELLING = "SIGSTOP|repmgrd dies|slot of a stopped|WAL for its rewind";
 const isFull = process.env.REPMGR_PULUMI_FULL === "1";
 /** A pattern of names in place of that choice; "." for all of them once. */
 const chosen = new RegExp(process.env.REPMGR_PULUMI_INCIDENTS ?? (isFull ? "." : TELLING));
