@@ -8,6 +8,8 @@ export interface Foreseen {
   readonly actions: readonly Action[];
   /** Why nothing may be done. */
   readonly refusal?: string;
+  /** What kept it from being found out. */
+  readonly failure?: string;
 }
 
 /** What weighs most comes first. */
@@ -45,15 +47,18 @@ export class Forecast {
 
 /** Consequences for who uses the cluster first, by weight; then, in short, what nobody notices. */
 export function consequences(foreseen: readonly Foreseen[], now: string): string[] {
+  const unknown = [...new Set(foreseen.flatMap(({ failure }) => failure ?? []))].map(
+    (f) => `not known what up would do: ${f}`,
+  );
   const birth = birthOf(foreseen);
-  if (birth !== undefined) return [birth];
+  if (birth !== undefined) return [...unknown, birth];
   const upgrades = withEffect(foreseen, "upgrade");
   // The others look for data at a place where they are to come in the same up.
   const relevant = upgrades.length > 0 ? upgrades : foreseen;
   const actions = relevant.flatMap((f) => f.actions).filter((action) => action.do !== "waitFor");
   const loud = BY_WEIGHT.flatMap((effect) => grouped(actions.filter((action) => action.effect === effect)));
   const quiet = grouped(actions.filter(({ effect }) => effect === undefined));
-  const lines = [...refusals(relevant), ...loud, ...(quiet.length === 0 ? [] : [inShort(quiet)])];
+  const lines = [...unknown, ...refusals(relevant), ...loud, ...(quiet.length === 0 ? [] : [inShort(quiet)])];
   return lines.length === 0 ? [`nothing to do; ${now}`] : lines;
 }
 

@@ -76,7 +76,7 @@ export class Lifecycle {
   private async foresee(kind: AnyKind, inputs: BaseInputs, clusters: readonly string[]): Promise<void> {
     const { host = "" } = inputs as BaseInputs & { host?: string };
     const foreseen = { kind: kind.name, host };
-    const add = (what: Pick<Foreseen, "actions" | "refusal">): void =>
+    const add = (what: Pick<Foreseen, "actions" | "refusal" | "failure">): void =>
       clusters.forEach((cluster) => this.forecast.add(cluster, { ...foreseen, ...what }));
     let now = "";
     try {
@@ -85,8 +85,8 @@ export class Lifecycle {
       const actions = kind.foresee?.(inputs, have) ?? kind.plan(inputs, have);
       add({ actions });
     } catch (error) {
-      const refusal = error instanceof Error ? error.message : String(error);
-      add({ actions: error instanceof Refused ? error.besides : [], refusal });
+      const said = error instanceof Error ? error.message : String(error);
+      add(error instanceof Refused ? { actions: error.besides, refusal: said } : { actions: [], failure: said });
     }
     if (kind.sumUp === undefined) return;
     for (const line of clusters.flatMap((cluster) => this.forecast.sumUp(cluster, now))) this.world.say(line);

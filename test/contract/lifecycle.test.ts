@@ -270,6 +270,20 @@ describe("check and diff", () => {
     expect(world.takeLog()).toEqual([]);
   });
 
+  test("in a preview a refusal is called one, and another error is not", async () => {
+    const preview = note({ foreseenFor: ["main"] });
+    for (const error of [new Refused("two primaries"), new Error("no answer")]) {
+      const plan = (): never => {
+        throw error;
+      };
+      await lifecycle.check({ ...kind, plan, sumUp: () => "" }, {}, preview);
+    }
+    expect(world.said).toEqual([
+      "cluster main: refused: two primaries",
+      "cluster main: not known what up would do: no answer",
+    ]);
+  });
+
   test("all problems at once, and nobody is asked about inputs that cannot work", async () => {
     const { failures } = await lifecycle.check(kind, {}, note({ text: "", mode: "rw" }));
     expect(failures.map(({ reason }) => reason)).toEqual(["a note must say something", "rw is no mode"]);

@@ -10,6 +10,7 @@ const of = (kind: string, host: string, actions: Action[], refusal?: string): Fo
   actions,
   refusal,
 });
+const failed = (kind: string, host: string, failure: string): Foreseen => ({ kind, host, actions: [], failure });
 const NOW = "n1 is primary on timeline 1";
 
 describe("what a preview says of a cluster", () => {
@@ -33,6 +34,20 @@ describe("what a preview says of a cluster", () => {
       "a refusal, once",
       [of("RepmgrNode", "pg1", [], "two take writes"), of("PgCluster", "", [], "two take writes")],
       ["refused: two take writes"],
+    ],
+    [
+      "what could not be found out is no refusal",
+      [
+        of("PgInstance", "pg1", [act("pg1", "initdb", "initdb")]),
+        failed("PgPackages", "pg2", "pg2: no answer"),
+        of("PgCluster", "", [], "no node takes writes"),
+      ],
+      ["not known what up would do: pg2: no answer", "it is new and begins on pg1"],
+    ],
+    [
+      "an answer that is missing for several, once, and nothing that says there is nothing to do",
+      [failed("RepmgrNode", "pg2", "pg2: no answer"), failed("PgCluster", "", "pg2: no answer")],
+      ["not known what up would do: pg2: no answer"],
     ],
     [
       "a cluster that begins: who waits for its data is not refused",
