@@ -6,7 +6,7 @@ import type { ClusterInputs, LiveMember, MemberFacts } from "./cluster";
 import { sqlAction } from "./commands";
 import { fromPrimary, oneAtATime, planClone, planLetIn } from "./instanceData";
 import { Refused } from "./kind";
-import { rejoinScript } from "./rejoinScript";
+import { rejoinScript, SETTLE_DEADLINE_MS, settleScript } from "./rejoinScript";
 import type { RepmgrNodeInputs } from "./repmgrNode";
 import { planStart } from "./revive";
 
@@ -78,6 +78,19 @@ function comesUpBeside(want: RepmgrNodeInputs, { facts }: MemberFacts, primary: 
     `cluster ${cluster}: ${node} on ${host} is up as a primary (it refuses connections: ${facts.refusal}), and ${member.node} on ${member.host} ` +
       `is primary on timeline ${theirs.running.timeline}. Stop the one to give up with "sudo systemctl stop ${shortUnit(clusterPaths(want).postgresqlUnit)}", then run "pulumi up": it is rejoined.`,
   );
+}
+
+/** A standby that was started by a rejoin which never came to its end: a reboot or a lost connection cut it. */
+export function planSettle(want: RepmgrNodeInputs, { facts }: MemberFacts): Action[] {
+  return [
+    {
+      do: "run",
+      host: want.host,
+      why: `${want.node} is up after a rejoin that was cut, and refuses connections (${facts.refusal}): wait until it answers, or its log says that it never will`,
+      script: settleScript(want),
+      deadlineMs: SETTLE_DEADLINE_MS,
+    },
+  ];
 }
 
 /** What hangs may come to itself at any moment and take a write; a clean stop would first wake it up (systemd.kill, SIGCONT). */

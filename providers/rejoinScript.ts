@@ -3,12 +3,16 @@ import { isCleanlyDown, rejoinMark, rewindDryRun, type RewindQuestion } from "..
 import { clusterPaths } from "../families";
 import { sh } from "../ssh/quote";
 import type { ClusterInputs } from "./cluster";
-import { repmgr } from "./commands";
+import { asPostgres, repmgr } from "./commands";
 import { oneAtATime } from "./instanceData";
 import type { RepmgrNodeInputs } from "./repmgrNode";
 
 /** A fast shutdown of what only replays takes a moment. */
 const STOP_SECONDS = 60;
+/** Crash recovery of a large instance replays WAL before it accepts connections. */
+const SETTLE_SECONDS = 300;
+/** Of the action, which also waits for a script that still runs there. */
+export const SETTLE_DEADLINE_MS = 600_000;
 
 /**
  * Shell: brings a stopped former primary back as a standby, or leaves a mark that says why only a clone will do. It exits
@@ -55,16 +59,10 @@ export const PUT_MARK = `put_mark() { printf '%s\\n' "$1" >"$mark.new"; mv "$mar
  * its log says meanwhile stops it. The watch ends with the script, however that ends.
  */
 export function watched(want: ClusterInputs, rejoin: string): string {
-  const { postgresqlUnit: unit } = clusterPaths(want);
-  return `${walRemoved(want)}
+  return `${hopeless(want)}
 watch() {
   while sleep 1 && kill -0 $$; do
-    lacks=$(removed)
-    [ -n "$lacks" ] || continue
-    trap '' TERM
-    put_mark "failed: rewound, but its primary says: $lacks"
-    timeout -s KILL ${STOP_SECONDS} systemctl stop ${unit} || systemctl kill -s KILL ${unit}
-    return 0
+    if hopeless; then return 0; fi
   done
 }
 watch </dev/null >/dev/null 2>&1 &
@@ -73,6 +71,44 @@ said=$(${rejoin} 2>&1) || code=$?
 kill $! 2>/dev/null || true
 wait $! 2>/dev/null || true
 if grep '^failed' "$mark" >&2; then exit 0; fi`;
+}
+
+/**
+ * Shell: waits for an instance that a rejoin has left starting when it was cut, until it answers or is seen never to do
+ * so. One script that still runs there is waited for.
+ */
+export function settleScript(want: ClusterInputs): string {
+  return oneAtATime(
+    want,
+    `mark=${sh(rejoinMark(want.dataDirectory))}
+${PUT_MARK}
+${hopeless(want)}
+${settled(asPostgres(want, "pg_isready", "-q"))}`,
+  );
+}
+
+/** Shell, after the words above. @param answers succeeds when the instance answers */
+export function settled(answers: string): string {
+  return `tries=0
+until ${answers}; do
+  if hopeless; then grep '^failed' "$mark" >&2; exit 0; fi
+  tries=$((tries + 1))
+  [ $tries -lt ${SETTLE_SECONDS} ] || { echo "it still refuses connections after ${SETTLE_SECONDS} s" >&2; exit 1; }
+  sleep 1
+done`;
+}
+
+/** Shell on "$data" and "$mark": succeeds when the instance can never get consistent; then it has a mark and is stopped. */
+export function hopeless(want: ClusterInputs): string {
+  const { postgresqlUnit: unit } = clusterPaths(want);
+  return `${walRemoved(want)}
+hopeless() {
+  lacks=$(removed)
+  [ -n "$lacks" ] || return 1
+  trap '' TERM
+  put_mark "failed: rewound, but its primary says: $lacks"
+  timeout -s KILL ${STOP_SECONDS} systemctl stop ${unit} || systemctl kill -s KILL ${unit}
+}`;
 }
 
 /**

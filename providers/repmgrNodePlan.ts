@@ -13,7 +13,7 @@ import { Refused } from "./kind";
 import { planFollow, planLeftSlots, planSlot } from "./follow";
 import { fellBehind, isSuperseded, repmgrRoleProblem } from "./nodeState";
 import { planRegister, planWitness } from "./register";
-import { planCopyAnew, planReturn, planSupersede, type Return } from "./rejoin";
+import { planCopyAnew, planReturn, planSettle, planSupersede, type Return } from "./rejoin";
 import { planBootstrap } from "./commands";
 import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
 import { planRevival, planStart } from "./revive";
@@ -44,6 +44,7 @@ function planRun(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: MemberFact
   if (self.facts.alive) {
     if (!self.facts.isStandby && primary !== undefined)
       return planSupersede(want, back, { self, primary, isSuperseded: isSuperseded(have.view, want.node) });
+    if (self.facts.isStandby && back.mark?.startsWith("begun") === true) return planSettle(want, self);
     return planStart(want, self, "it is up");
   }
   if (primary === undefined) return planRevival(want, have.view);

@@ -449,7 +449,7 @@ describe("a former primary comes back under another", () => {
       "begun",
       rewind(),
       [
-        "pg1: n1 is up and refuses connections (FATAL:  the database system is not yet accepting connections): wait until it answers SQL",
+        "pg1: n1 is up after a rejoin that was cut, and refuses connections (FATAL:  the database system is not yet accepting connections): wait until it answers, or its log says that it never will",
       ],
     ],
     [

@@ -12,13 +12,19 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../lab/wait";
-import { PUT_MARK, watched } from "../../providers/rejoinScript";
+import type { ClusterLayout } from "../../config/types";
+import { hopeless, PUT_MARK, settled, watched } from "../../providers/rejoinScript";
 import { sh } from "../../ssh/quote";
 import * as facts from "../support/facts";
 
 const GONE = "requested WAL segment 0000000200000000000000A1 has already been removed";
 const LINE = `2026-11-24 19:00:00 UTC [7] FATAL:  could not receive data from WAL stream: ERROR:  ${GONE}\n`;
 const UNIT = "postgresql@17-main.service";
+
+const layoutWith = (logDirectory: string): ClusterLayout => ({
+  ...{ configFile: "/etc/conf", hbaFile: "/etc/hba", passFile: "/etc/pass", repmgrConf: "/etc/repmgr.conf" },
+  ...{ postgresqlUnit: UNIT, repmgrdUnit: "repmgrd.service", socketDirectory: "/tmp", logDirectory },
+});
 
 /** The watched part of a rejoin in a directory of its own: only systemctl, repmgr and the server's log are made up. */
 class Watched {
@@ -43,15 +49,25 @@ class Watched {
     return join(this.directory, name);
   }
 
+  private readonly want = facts.nodeInputs(1, { layout: layoutWith(this.logs) });
+
   /** Until the log is watched. @param rejoin shell in place of repmgr */
-  async start(rejoin: string): Promise<void> {
-    const layout = { logDirectory: this.logs, postgresqlUnit: UNIT } as never;
+  start(rejoin: string): Promise<void> {
+    const begun = `sh -c ${sh(`touch ${this.path("begun")}; ${rejoin}`)}`;
+    return this.run(`${watched(this.want, begun)}\necho "ended with $code: $said"`);
+  }
+
+  /** What is done about one that was cut. @param answers shell in place of pg_isready */
+  settle(answers: string): Promise<void> {
+    return this.run(`${hopeless(this.want)}\n${settled(`sh -c ${sh(`touch ${this.path("begun")}; ${answers}`)}`)}`);
+  }
+
+  private async run(work: string): Promise<void> {
     const script = `set -e
 data=${sh(this.path("data"))}
 mark=${sh(this.mark)}
 ${PUT_MARK}
-( ${watched(facts.nodeInputs(1, { layout }), `sh -c ${sh(`touch ${this.path("begun")}; ${rejoin}`)}`)}
-echo "ended with $code: $said" )`;
+( ${work} )`;
     const env = { PATH: `${this.path("bin")}:${process.env.PATH}` };
     this.child = spawn("sh", ["-c", script], { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     const take = (chunk: Buffer): void => void (this.output += chunk.toString());
@@ -144,6 +160,17 @@ describe("a rejoin whose start cannot end by itself", () => {
     expect(await scene.ends()).toBe(0);
     server.kill();
     expect(readFileSync(scene.mark, "utf8")).toContain(GONE);
+  });
+
+  test.each<[string, string, string, string]>([
+    ["answers in the end", "test $(wc -l <TRIES) -gt 2", "", "begun\n"],
+    ["is seen never to answer", "false", `stop ${UNIT}\n`, `failed: rewound, but its primary says: ${GONE}\n`],
+  ])("one that was cut is waited for, and %s", async (_, answers, told, mark) => {
+    const tries = scene.path("tries");
+    await scene.settle(`echo >>${tries}; ${answers.replace("TRIES", tries)}`);
+    if (told !== "") appendFileSync(scene.log, LINE + LINE);
+    expect(await scene.ends()).toBe(0);
+    expect([scene.told, readFileSync(scene.mark, "utf8")]).toEqual([told, mark]);
   });
 
   test("leaves no watch behind when the script is killed", async () => {
