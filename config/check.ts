@@ -1,4 +1,5 @@
 import { checkAccess } from "./checkAccess";
+import { checkFailover } from "./checkFailover";
 import { checkHosts } from "./checkHosts";
 import { checkLayout } from "./checkLayout";
 import { checkNodes } from "./checkNodes";
@@ -54,6 +55,7 @@ export function check(root: Located, validated: Validated, hasSecret: (name: str
     checkLayout(checked, name, cluster);
     checkSettings(checked, name, cluster);
     checkOptions(checked, name, cluster);
+    checkFailover(checked, name, cluster);
     checkDetection(checked, name, cluster);
     checkAccess(checked, name, cluster);
   }

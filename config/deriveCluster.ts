@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { DEFAULTS, defaultDataDirectory } from "./defaults";
+import { deriveFencing } from "./deriveFencing";
 import { deriveHba } from "./deriveHba";
 import { deriveRepmgrOptions } from "./deriveRepmgr";
 import { canonicalValues, deriveSettings } from "./deriveSettings";
@@ -39,6 +40,10 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
     packageVersion: raw.package_version,
     preferredPrimary: raw.preferred_primary,
     switchBack: raw.rolling.switch_back,
+    fencing: deriveFencing(raw),
+    startWithoutPeers: raw.start_without_peers,
+    eventCommand: raw.events.command,
+    synchronous: raw.synchronous,
     repmgrOptions: deriveRepmgrOptions(raw),
     repmgrPasswordSecret: repmgrSecret(name, raw),
     roles: deriveRoles(raw),

@@ -1,5 +1,6 @@
 import { conninfoValue } from "../ssh/quote";
 import { DEFAULTS } from "./defaults";
+import { deriveFencing } from "./deriveFencing";
 import type { RawCluster } from "./schema";
 import type { ClusterSpec, NodeSpec } from "./types";
 
@@ -9,6 +10,9 @@ export interface RepmgrPaths {
   readonly binDirectory: string;
   readonly configFile: string;
   readonly passFile: string;
+  readonly failoverValidation: string;
+  readonly fence: string;
+  readonly event: string;
 }
 
 /** Options of repmgr.conf that are one for all nodes: our defaults under the user's own. */
@@ -24,8 +28,21 @@ export function deriveRepmgrOptions(raw: RawCluster): Record<string, string> {
     reconnect_interval: "10",
     // Without it a standby that lost the primary promotes itself although others still see the primary.
     primary_visibility_consensus: String(raw.failover === "automatic"),
+    ...fencingOptions(raw),
     ssh_options: "-q -o ConnectTimeout=10 -o BatchMode=yes",
     ...Object.fromEntries(own),
+  };
+}
+
+/** When repmgrd on the primary runs the fence; that decides itself whether the primary has to stop. */
+function fencingOptions(raw: RawCluster): Record<string, string> {
+  const fencing = deriveFencing(raw);
+  if (fencing === undefined) return {};
+  return {
+    child_nodes_check_interval: String(fencing.checkInterval),
+    child_nodes_connected_min_count: "1",
+    child_nodes_connected_include_witness: "false",
+    child_nodes_disconnect_timeout: String(fencing.disconnectTimeout),
   };
 }
 
@@ -52,7 +69,17 @@ export function repmgrConf(cluster: ClusterSpec, node: NodeSpec, paths: RepmgrPa
     follow_command: `${repmgr} standby follow -f ${paths.configFile} --log-to-file --upstream-node-id=%n`,
     repmgrd_pid_file: `/run/repmgrd-${cluster.name}/repmgrd.pid`,
     ...serviceCommands(cluster.name),
+    ...scripts(cluster, paths),
     ...cluster.repmgrOptions,
+  };
+}
+
+/** Placeholders are repmgr's own; no cluster's path holds what a shell would read otherwise. */
+function scripts(cluster: ClusterSpec, paths: RepmgrPaths): Record<string, string> {
+  return {
+    ...(cluster.failover === "automatic" ? { failover_validation_command: `${paths.failoverValidation} %n` } : {}),
+    ...(cluster.fencing === undefined ? {} : { child_nodes_disconnect_command: `${paths.fence} watch` }),
+    event_notification_command: `${paths.event} %n %e %s "%t" "%d"`,
   };
 }
 

@@ -1,3 +1,4 @@
+import { deriveFencing } from "./deriveFencing";
 import type { RawCluster } from "./schema";
 
 /** A setting as postgresql.conf wants it, without quotes. */
@@ -27,9 +28,12 @@ export function deriveSettings(cluster: string, raw: RawCluster): Record<string,
   const settings: Record<string, string> = {
     ...overridable(Object.keys(raw.nodes).length),
     ...crashSettings(raw),
+    ...fencingSettings(raw),
     ...Object.fromEntries(own),
     ...required(cluster, raw.port),
   };
+  // Then PgCluster sets it, once enough standbys stream.
+  if (raw.synchronous !== undefined) delete settings.synchronous_standby_names;
   settings.shared_preload_libraries = preloadLibraries(settings.shared_preload_libraries);
   return settings;
 }
@@ -58,6 +62,12 @@ function overridable(nodes: number): Record<string, string> {
  */
 function crashSettings({ failover }: RawCluster): Record<string, string> {
   return failover === "automatic" ? { restart_after_crash: "off" } : {};
+}
+
+/** A primary learns in time that its standbys are gone, also when their hosts say nothing any more. */
+function fencingSettings(raw: RawCluster): Record<string, string> {
+  const fencing = deriveFencing(raw);
+  return fencing === undefined ? {} : { wal_sender_timeout: `${fencing.walSenderTimeout}s` };
 }
 
 function required(cluster: string, port: number): Record<string, string> {

@@ -19,7 +19,7 @@ export const MANAGED_SETTINGS: Readonly<Record<string, string>> = {
   recovery_min_apply_delay: "set 'delay' of the node",
   recovery_end_command: RECOVERY,
   promote_trigger_file: RECOVERY,
-  synchronous_standby_names: "comes with 'synchronous' in a later version",
+  synchronous_standby_names: "set 'synchronous' of the cluster",
   data_directory: "set 'data_directory' of the cluster",
   hba_file: FILES,
   ident_file: FILES,

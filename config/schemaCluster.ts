@@ -163,6 +163,42 @@ export const clusterSchema = z
       })
       .prefault({})
       .describe("Restarts that go from node to node."),
+    fencing: z
+      .enum(["auto", "off"])
+      .default("auto")
+      .describe(
+        "auto: a primary that no standby follows stops when it sees so few nodes that the others could elect another. Only with 'failover: automatic'.",
+      ),
+    start_without_peers: z
+      .enum(["refuse", "allow"])
+      .default("refuse")
+      .describe(
+        "Whether an instance that was a primary starts when too few other nodes answer. allow: two primaries are possible.",
+      ),
+    events: z
+      .strictObject({
+        command: textOf(
+          "Command line for each event of repmgr, run as postgres on the node that tells of it, with REPMGR_CLUSTER, REPMGR_NODE, REPMGR_EVENT, REPMGR_SUCCESS (1 or 0), REPMGR_AT and REPMGR_DETAILS.",
+        )
+          .refine((command) => !command.includes("\0"), "must not hold a NUL")
+          .optional(),
+      })
+      .prefault({})
+      .describe("What happens besides the line in the journal."),
+    synchronous: z
+      .strictObject({
+        mode: z
+          .enum(["any", "first"])
+          .default("any")
+          .describe(
+            "any: whichever standbys are fastest. first: those of the highest priority, then of the lowest id.",
+          ),
+        num: z.int().min(1).default(1).describe("So many standbys confirm each commit."),
+      })
+      .optional()
+      .describe(
+        "Synchronous replication: no acknowledged row is lost, and commits wait while too few standbys stream.",
+      ),
     repmgr: repmgrSchema.prefault({}),
     roles: named(SQL_NAME, roleSchema).default({}).describe("Roles, by name."),
     databases: named(SQL_NAME, databaseSchema).default({}).describe("Databases, by name."),

@@ -126,6 +126,13 @@ export interface ClusterSpec {
   readonly preferredPrimary?: string;
   /** After a rolling restart the primary moves back to where it was. */
   readonly switchBack: boolean;
+  /** A primary stops that sees too few others; absent: it never does, because nobody else could be promoted, or by wish. */
+  readonly fencing?: FencingSpec;
+  /** What the start guard does with a former primary when too few nodes answer. */
+  readonly startWithoutPeers: "refuse" | "allow";
+  /** Command line given to a shell for each event of repmgr. */
+  readonly eventCommand?: string;
+  readonly synchronous?: SynchronousSpec;
   /** repmgr.conf options the user chose, over our defaults; node-specific ones are derived later. */
   readonly repmgrOptions: Readonly<Record<string, string>>;
   readonly repmgrPasswordSecret: string;
@@ -138,6 +145,21 @@ export interface ClusterSpec {
   readonly protect: boolean;
   /** When true PGDATA may be removed on destroy; recorded in state before it counts. */
   readonly allowDataLoss: boolean;
+}
+
+/** How soon a primary stops that was cut off from the others. All are whole seconds. */
+export interface FencingSpec {
+  readonly walSenderTimeout: number;
+  readonly checkInterval: number;
+  readonly disconnectTimeout: number;
+  /** From the cut to the last acknowledged write. Nobody is promoted sooner beside a primary that may be cut off. */
+  readonly fencedAfter: number;
+}
+
+export interface SynchronousSpec {
+  readonly mode: "any" | "first";
+  /** So many standbys confirm each commit. */
+  readonly num: number;
 }
 
 export interface Inventory {

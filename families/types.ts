@@ -29,6 +29,10 @@ export interface ClusterPaths {
   readonly repmgrConf: string;
   readonly passFile: string;
   readonly startGuard: string;
+  /** Decides whether the winner of an election is promoted; ends the writes of a primary that was cut off; tells of events. */
+  readonly failoverValidation: string;
+  readonly fence: string;
+  readonly event: string;
   /** Made by who knows that no other primary runs; the start guard lets the next start pass, once, and removes it. */
   readonly startAnyway: string;
   /** Stands while the cluster is taken to another major version, on the host of its primary. */

@@ -7,6 +7,7 @@ import { planCluster, planClusterDelete } from "./pgClusterPlan";
 import { describeCluster, type HistoryEntry, type NodeReport, roleOf } from "./clusterReport";
 import type { TreeInputs } from "./handover";
 import type { Ctx, Kind } from "./kind";
+import { foundSynchronous } from "./synchronous";
 import { foreseenRestarts, pendingRestarts } from "./restartNeeds";
 import { type HandoverView, observeHandover } from "./switchover";
 
@@ -34,6 +35,8 @@ export interface PgClusterInputs extends TreeInputs {
   readonly content: string;
   /** Node to role, as its RepmgrNode found it: what this cluster reports is looked at again when one of them changes. */
   readonly nodeRoles: Readonly<Record<string, NodeReport["role"]>>;
+  /** synchronous_standby_names on every data node; absent: the replication is asynchronous, which PgInstance sees to. */
+  readonly synchronous?: string;
   readonly pendingRestart: readonly string[];
   readonly repmgrd: string;
 }
@@ -74,6 +77,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
     "preferredPrimary",
     "content",
     "nodeRoles",
+    "synchronous",
     "pendingRestart",
     "repmgrd",
   ],
@@ -107,6 +111,9 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
         databases: foundDatabases(inputs, have),
         ...(inputs.preferredPrimary === undefined ? {} : { preferredPrimary: primaryOf(inputs, have.view) }),
         content: contentState(inputs, have),
+        ...(inputs.synchronous === undefined
+          ? {}
+          : { synchronous: foundSynchronous(inputs, have.view, livePrimaries(have.view)[0]) }),
         nodeRoles: Object.fromEntries(have.view.map((m) => [m.member.node, roleOf(m)])),
         pendingRestart: pendingRestarts(inputs, have.view)
           .map(({ node, settings, upgrade }) => ({

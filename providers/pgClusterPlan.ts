@@ -8,6 +8,7 @@ import { Refused } from "./kind";
 import { planPause } from "./pause";
 import type { PgClusterFacts, PgClusterInputs } from "./pgCluster";
 import { type PendingRestart, pendingRestarts } from "./restartNeeds";
+import { isWaiting, planSynchronous } from "./synchronous";
 import { planRollingRestart } from "./rollingRestart";
 import { hasHandedOver, planRevival } from "./revive";
 import { planFinish, planSwitchover } from "./switchover";
@@ -30,10 +31,11 @@ export function planCluster(
     sqlAction(want, { host, database }, what, sql),
   );
   const rest = planFinish(want, have.view, primary);
-  // Whether the other node needs a restart shows when it is back.
-  if (rest.length > 0) return [...content, ...rest];
-  const others = [...content, ...planPause(want, have.view, "unpause")];
+  // Whether the other node needs a restart shows when it is back; and commits may wait for that very node.
+  if (rest.length > 0) return isWaiting(primary) ? rest : [...content, ...rest];
+  let others = planPause(want, have.view, "unpause");
   try {
+    others = [...planSynchronous(want, have.view, primary), ...content, ...others];
     return [...others, ...planMove(want, have, restarts)];
   } catch (error) {
     // A gate that is shut keeps nothing else from being done.

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { synchronousNames } from "../config/deriveSynchronous";
 import type { ClusterSpec, NodeSpec } from "../config/types";
 import { HEALTHY_CLUSTER } from "../providers/pgCluster";
 import { addHooks } from "./hooks";
@@ -84,6 +85,7 @@ export class Cluster extends pulumi.ComponentResource {
         switchBack: spec.switchBack,
         upstreams: upstreamsOf(spec),
         checksums: spec.checksums,
+        synchronous: synchronousNames(spec),
         nodeRoles: pulumi.output(
           Object.fromEntries(nodes.map(({ spec: { name }, resource }) => [name, resource.role])),
         ),

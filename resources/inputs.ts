@@ -122,5 +122,8 @@ function confOf(spec: ClusterSpec, node: NodeSpec): Record<string, string> {
     binDirectory: familyLayout(spec.family).binDirectory(spec.version),
     configFile: paths.repmgrConf,
     passFile: paths.passFile,
+    failoverValidation: paths.failoverValidation,
+    fence: paths.fence,
+    event: paths.event,
   });
 }

@@ -4,7 +4,8 @@ import { clusterPaths } from "../families";
 import { instanceInputs, nodeInputs, reachOf, repmgrdInputs, type SharedInputs, unitSpec } from "./inputs";
 import type { StackInventory } from "./inventory";
 import { FirewallRule, PgInstance, RepmgrNode, SystemdUnit } from "./kinds";
-import { postgresqlUnit, startGuard } from "./units";
+import { nodeScripts } from "./scripts";
+import { postgresqlUnit } from "./units";
 
 /** What every resource of a cluster is made from. */
 export interface ClusterContext {
@@ -44,15 +45,6 @@ export function postgresqlService(
   dependsOn: After,
 ): SystemdUnit {
   const paths = clusterPaths(unitSpec(spec));
-  const guard = startGuard({
-    ...unitSpec(spec),
-    nodeId: node.id,
-    port: spec.port,
-    isWitness: node.initialRole === "witness",
-    peers: spec.nodes
-      .filter(({ name }) => name !== node.name)
-      .map(({ name, address, initialRole }) => ({ node: name, address, isWitness: initialRole === "witness" })),
-  });
   const inputs = {
     reach: reachOf(inventory, [node.host]),
     host: node.host,
@@ -60,7 +52,7 @@ export function postgresqlService(
     node: node.name,
     unit: paths.postgresqlUnit,
     content: postgresqlUnit(unitSpec(spec)),
-    files: [{ path: paths.startGuard, content: guard, mode: "0755", owner: "root:root" }],
+    files: nodeScripts(spec, node),
     state: "enabled" as const,
     dropIns: [],
   };

@@ -27,6 +27,8 @@ export interface GuardSpec extends UnitSpec {
   readonly isWitness: boolean;
   /** All other nodes of the cluster. */
   readonly peers: readonly GuardPeer[];
+  /** What to do when too few of them answer. */
+  readonly withoutPeers: "refuse" | "allow";
   /** Default: the family's, and 20. Other values are for tests. */
   readonly binDirectory?: string;
   readonly startAnyway?: string;
@@ -73,6 +75,7 @@ export function startGuard(spec: GuardSpec): string {
     nodeId: spec.nodeId,
     nodes: peers.length + 1,
     majority: Math.floor((peers.length + 1) / 2) + 1,
+    withoutPeers: spec.withoutPeers,
     windowSeconds: spec.windowSeconds ?? GUARD_WINDOW_SECONDS,
     peers: peers.map(({ node, address, isWitness }) => ({
       name: sh(node),

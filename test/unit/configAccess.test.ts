@@ -18,7 +18,7 @@ const settings: Case[] = [
     "synchronous standbys",
     [[SETTING, "synchronous_standby_names: n2"]],
     [
-      `16: ${C}.settings.synchronous_standby_names: the program manages 'synchronous_standby_names' itself: comes with 'synchronous' in a later version`,
+      `16: ${C}.settings.synchronous_standby_names: the program manages 'synchronous_standby_names' itself: set 'synchronous' of the cluster`,
     ],
   ],
   [

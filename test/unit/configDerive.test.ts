@@ -36,6 +36,7 @@ describe("settings", () => {
       unix_socket_directories: "/run/postgresql",
       wal_level: "replica",
       wal_log_hints: "on",
+      wal_sender_timeout: "6s",
       work_mem: "8MB",
     });
   });
@@ -113,6 +114,9 @@ describe("repmgr.conf", () => {
     binDirectory: "/usr/lib/postgresql/17/bin",
     configFile: "/etc/x/main/repmgr.conf",
     passFile: "/etc/x/main/pgpass",
+    failoverValidation: "/etc/x/main/failover-validation",
+    fence: "/etc/x/main/fence",
+    event: "/etc/x/main/event",
   };
 
   test("is complete for a node, with full paths and service commands", () => {
@@ -148,6 +152,13 @@ describe("repmgr.conf", () => {
       service_reload_command: "/usr/bin/sudo /usr/bin/systemctl reload postgresql-main",
       repmgrd_service_start_command: "/usr/bin/sudo /usr/bin/systemctl start repmgrd-main",
       repmgrd_service_stop_command: "/usr/bin/sudo /usr/bin/systemctl stop repmgrd-main",
+      child_nodes_check_interval: "2",
+      child_nodes_connected_min_count: "1",
+      child_nodes_connected_include_witness: "false",
+      child_nodes_disconnect_timeout: "4",
+      child_nodes_disconnect_command: "/etc/x/main/fence watch",
+      failover_validation_command: "/etc/x/main/failover-validation %n",
+      event_notification_command: '/etc/x/main/event %n %e %s "%t" "%d"',
       ssh_options: "-q -o ConnectTimeout=10 -o BatchMode=yes",
     });
   });

@@ -79,7 +79,13 @@ function expectLiteral(cluster: ClusterSpec): void {
   expect(parseHba(renderHba(name, lines))).toEqual(parseHba(lines.join("\n")));
   expect(parseHba(lines.join("\n"))).toHaveLength(hba.length);
   for (const node of nodes) {
-    const conf = repmgrConf(cluster, node, { binDirectory: "/bin", configFile: "/etc/r.conf", passFile: "/etc/p" });
+    const scripts = { failoverValidation: "/etc/v", fence: "/etc/f", event: "/etc/e" };
+    const conf = repmgrConf(cluster, node, {
+      binDirectory: "/bin",
+      configFile: "/etc/r.conf",
+      passFile: "/etc/p",
+      ...scripts,
+    });
     expect(parsePostgresConf(renderRepmgrConf(name, conf))).toEqual(conf);
   }
 }

@@ -23,6 +23,7 @@ interface Case {
   readonly pass?: boolean;
   readonly isWitness?: boolean;
   readonly timeline?: number;
+  readonly withoutPeers?: "allow";
 }
 
 const scratch: string[] = [];
@@ -67,6 +68,7 @@ echo "$answer"
     port: 5432,
     isWitness: c.isWitness ?? false,
     peers: c.peers ?? PEERS,
+    withoutPeers: c.withoutPeers ?? "refuse",
     binDirectory: bin,
     startAnyway: join(dir, "pass"),
     windowSeconds: 1,
@@ -174,6 +176,24 @@ describe("it refuses, and says why and what to type", () => {
     expect(status).toBe(1);
     expect(said).toMatch(message);
     expect(said.split("\n")).toHaveLength(1);
+  });
+});
+
+describe("with start_without_peers: allow", () => {
+  const withoutPeers = "allow";
+  test("it starts when no peer answers, and says so", () => {
+    const { status, said, ms } = guard({ withoutPeers, answers: { db2: silent, db3: silent } });
+    expect({ status, said }).toEqual({
+      status: 0,
+      said: expect.stringMatching(/^starts although only 1 of 3 nodes.*start_without_peers is allow.*n2: /) as string,
+    });
+    expect(ms).toBeGreaterThan(1_000);
+  });
+  test.each<[string, Record<string, string>]>([
+    ["a peer is primary", { db2: silent, db3: `primary ${OURS} 2` }],
+    ["a standby follows a newer primary", { db2: standby(2), db3: silent }],
+  ])("it refuses all the same when %s", (_, answers) => {
+    expect(guard({ withoutPeers, answers })).toMatchObject({ status: 1 });
   });
 });
 

@@ -1,0 +1,52 @@
+import type { Checked } from "./check";
+import { deriveFencing, walSenderTimeout } from "./deriveFencing";
+import type { RawCluster } from "./schema";
+
+/** What fencing, events and synchronous replication need, and where they cannot be. */
+export function checkFailover(checked: Checked, name: string, cluster: RawCluster): void {
+  const at = ["postgresql_clusters", name];
+  if (cluster.layout !== undefined && checked.isWhole([...at, "layout"])) {
+    refuseWithLayout(checked, at, cluster);
+    return;
+  }
+  checkFencing(checked, at, cluster);
+  checkSynchronous(checked, at, cluster);
+  if (cluster.events.command !== undefined && cluster.repmgr.options.event_notification_command !== undefined) {
+    const message =
+      "the option stands in the place of the program's own script, which runs 'events.command'; remove one of the two";
+    checked.report([...at, "repmgr", "options", "event_notification_command"], message);
+  }
+}
+
+function refuseWithLayout(checked: Checked, at: string[], cluster: RawCluster): void {
+  const remedy = "a cluster with a 'layout' runs no script of this program";
+  if (cluster.start_without_peers !== "refuse")
+    checked.report([...at, "start_without_peers"], `${remedy}, so no start guard`);
+  if (cluster.events.command !== undefined) {
+    checked.report([...at, "events"], `${remedy}; set 'event_notification_command' under 'repmgr.options'`);
+  }
+  if (cluster.synchronous !== undefined) {
+    checked.report(
+      [...at, "synchronous"],
+      "in a cluster with a 'layout' set 'synchronous_standby_names' under 'settings'",
+    );
+  }
+}
+
+/** A primary learns from its walsenders that its standbys are gone. */
+function checkFencing(checked: Checked, at: string[], cluster: RawCluster): void {
+  if (deriveFencing(cluster) === undefined || walSenderTimeout(cluster) !== 0) return;
+  const message =
+    "a primary that was cut off would never notice, so it could not be fenced; give a time, or set 'fencing: off'";
+  checked.report([...at, "settings", "wal_sender_timeout"], message);
+}
+
+function checkSynchronous(checked: Checked, at: string[], cluster: RawCluster): void {
+  if (cluster.synchronous === undefined) return;
+  const candidates = Object.values(cluster.nodes).filter(({ role, priority }) => role !== "witness" && priority > 0);
+  const most = candidates.length - 1;
+  if (cluster.synchronous.num <= most) return;
+  const have = most < 1 ? "no standby" : `${most} ${most === 1 ? "standby" : "standbys"}`;
+  const message = `${cluster.synchronous.num} standbys shall confirm each commit, and there is ${have} with a priority above 0`;
+  checked.report([...at, "synchronous"], message);
+}

@@ -1,0 +1,95 @@
+import { standbysToPromote } from "../config/deriveSynchronous";
+import type { ClusterSpec, NodeSpec } from "../config/types";
+import { clusterPaths, familyLayout } from "../families";
+import { sh, sqlLiteral } from "../ssh/quote";
+import { render } from "../templates/render";
+import type { UnitScript } from "../providers/systemdUnit";
+import { startGuard } from "./units";
+
+/** A command of a person's own that hangs must not stay for ever. */
+const COMMAND_SECONDS = 60;
+
+/** Where scripts are that a test runs; default: the family's. */
+export interface Elsewhere {
+  readonly binDirectory?: string;
+  readonly fence?: string;
+}
+
+/** Everything that is executed for a cluster on a node, in order of path. */
+export function nodeScripts(spec: ClusterSpec, node: NodeSpec): UnitScript[] {
+  const paths = clusterPaths({ ...spec, cluster: spec.name });
+  const guard = startGuard({
+    ...spec,
+    cluster: spec.name,
+    nodeId: node.id,
+    isWitness: node.initialRole === "witness",
+    withoutPeers: spec.startWithoutPeers,
+    peers: spec.nodes
+      .filter(({ name }) => name !== node.name)
+      .map(({ name, address, initialRole }) => ({ node: name, address, isWitness: initialRole === "witness" })),
+  });
+  const texts = {
+    [paths.event]: eventScript(spec),
+    [paths.failoverValidation]: failoverValidation(spec, node),
+    [paths.fence]: fence(spec, node),
+    [paths.startGuard]: guard,
+  };
+  return Object.entries(texts).map(([path, content]) => ({ path, content, mode: "0755", owner: "root:root" }));
+}
+
+/** The script that repmgrd runs on the winner of an election. @throws Error when a value holds a NUL */
+export function failoverValidation(spec: ClusterSpec, node: NodeSpec, elsewhere: Elsewhere = {}): string {
+  return render("failover-validation.sh", {
+    ...askingView(spec, node, elsewhere),
+    fencedAfter: spec.fencing?.fencedAfter ?? 0,
+    // As repmgrd itself with primary_visibility_consensus (repmgrd-physical.c, do_election).
+    standbysNeeded: standbysToPromote(spec),
+    forgottenSeconds: 2 * Number(spec.repmgrOptions.monitor_interval_secs),
+  });
+}
+
+/** The script that ends the writes of a primary which the others may replace. @throws Error when a value holds a NUL */
+export function fence(spec: ClusterSpec, node: NodeSpec, elsewhere: Elsewhere = {}): string {
+  return render("fence.sh", askingView(spec, node, elsewhere));
+}
+
+/** The script that tells of repmgr's events. @throws Error when a value holds a NUL */
+export function eventScript(spec: ClusterSpec, elsewhere: Elsewhere = {}): string {
+  const paths = clusterPaths({ ...spec, cluster: spec.name });
+  return render("event.sh", {
+    cluster: spec.name,
+    clusterWord: sh(spec.name),
+    tag: sh(`repmgr-${spec.name}`),
+    tagText: `repmgr-${spec.name}`,
+    members: spec.nodes.map(({ id, name }) => ({ id, name: sh(name) })),
+    command: sh(spec.eventCommand ?? ""),
+    commandSeconds: COMMAND_SECONDS,
+    fence: spec.fencing === undefined ? "" : sh(elsewhere.fence ?? paths.fence),
+  });
+}
+
+/** What a script needs to ask all other nodes, and to know when they are enough. */
+function askingView(spec: ClusterSpec, node: NodeSpec, { binDirectory }: Elsewhere): object {
+  const paths = clusterPaths({ ...spec, cluster: spec.name });
+  const others = spec.nodes.filter(({ name }) => name !== node.name);
+  return {
+    cluster: spec.name,
+    clusterWord: sh(spec.name),
+    unit: paths.postgresqlUnit,
+    data: sh(spec.dataDirectory),
+    bin: sh(binDirectory ?? familyLayout(spec.family).binDirectory(spec.version)),
+    passFile: sh(paths.passFile),
+    socketDirectory: sh(paths.socketDirectory),
+    port: spec.port,
+    nodes: spec.nodes.length,
+    majority: Math.floor(spec.nodes.length / 2) + 1,
+    names: ["", ...others.map(({ name }) => name)].map(sqlLiteral).join(", "),
+    peers: others.map(({ name, address, initialRole, priority }) => ({
+      name: sh(name),
+      host: sh(address),
+      port: spec.port,
+      role: initialRole === "witness" ? "witness" : "data",
+      candidate: initialRole !== "witness" && priority > 0 ? 1 : 0,
+    })),
+  };
+}
