@@ -21,7 +21,9 @@ export const FILES = {
   ],
   host: [
     ...[`postgresql-${CLUSTER}`, `repmgrd-${CLUSTER}`].map((unit) => `/etc/systemd/system/${unit}.service`),
-    ...["repmgr.conf", "pgpass", "start-guard", "fence", "failover-validation", "event"].map((name) => `/etc/repmgr/${CLUSTER}/${name}`),
+    ...["repmgr.conf", "pgpass", "start-guard", "fence", "failover-validation", "event"].map(
+      (name) => `/etc/repmgr/${CLUSTER}/${name}`,
+    ),
     `/etc/sudoers.d/repmgr-${CLUSTER}`,
   ],
   data: [`${DATA}/postgresql.conf`, `${DATA}/pg_hba.conf`],

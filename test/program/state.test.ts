@@ -15,13 +15,17 @@ const versions = readdirSync(dirname(keptStateFile(0)))
 
 /** What this version manages and that one did not: it differs on purpose, and up brings the hosts to it. */
 const MANAGED_SINCE: readonly Readonly<Record<string, readonly string[]>>[] = [
-  // settings: synchronous_standby_names. nodes: their ids.
+  // settings: synchronous_standby_names. nodes: their ids. files, repmgrConf: scripts for fencing, failover and events.
   {
     PgInstance: ["settings"],
     PgCluster: ["settings"],
     PgPackages: ["siblings"],
+    RepmgrNode: ["repmgrConf"],
+    "SystemdUnit main-n1-postgresql": ["files"],
     Preflight: ["failover", "nodes", "protect"],
   },
+  // Recorded before there were fencing, failover validation and events.
+  { PgInstance: ["settings"], RepmgrNode: ["repmgrConf"], "SystemdUnit main-n1-postgresql": ["files"] },
 ];
 
 const unreachable = (): never => {
@@ -78,7 +82,7 @@ describe.each(versions)("a state of version %i", (version) => {
       ...(name === "PgCluster main" ? { nodeRoles: known.nodeRoles } : {}),
     };
     const kind = kindNamed(String(known.kind));
-    const newlyManaged = MANAGED_SINCE[version]?.[kind.name] ?? [];
+    const newlyManaged = MANAGED_SINCE[version]?.[name] ?? MANAGED_SINCE[version]?.[kind.name] ?? [];
     const only = (from: Properties): Properties => {
       return Object.fromEntries(
         kind.managed.filter((key) => !newlyManaged.includes(key)).map((key) => [key, from[key]]),

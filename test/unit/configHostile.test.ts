@@ -67,8 +67,8 @@ const hostile = fc.oneof(
 // JSON is YAML, and spells every character in a way that the parser must take back to the very same text.
 const write = (value: Json): string => JSON.stringify(value);
 
-/** What may hold several lines: the hook's command goes to a shell whole, the key to a file, as the user wrote it. */
-const isText = ({ path }: Place): boolean => ["run", "key"].includes(String(path.at(-1)));
+/** What may hold several lines: a command goes to a shell whole, the key to a file, as the user wrote it. */
+const isText = ({ path }: Place): boolean => ["run", "key", "command"].includes(String(path.at(-1)));
 
 /** Everything of a cluster that is rendered into a file reads back as what it was. */
 function expectLiteral(cluster: ClusterSpec): void {

@@ -64,6 +64,10 @@ export const EVERYTHING: Json = {
       version: 17,
       data_directory: "/srv/main",
       failover: "manual",
+      fencing: "auto",
+      start_without_peers: "refuse",
+      events: { command: "true" },
+      synchronous: { mode: "any" },
       nodes: {
         n1: { id: 1, host: "h1", role: "primary", location: "here", address: "192.0.2.11" },
         n2: { id: 2, host: "h2" },
