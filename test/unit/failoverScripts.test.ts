@@ -187,13 +187,18 @@ describe("a primary stops", () => {
       "newer",
       /timeline 2/,
     ],
-    ["when it does not answer itself and sees nobody", { own: silent, n2: silent, n3: silent }, "watch", /2 of 3/],
   ])("%s", (_, answers, mode, message) => {
     const { status, said, stopped, alive } = fenced(answers, [mode]);
     expect(said).toMatch(message);
     expect({ status, alive }).toEqual({ status: 0, alive: false });
     expect(stopped).toMatch(/^stop -D .* -m fast/);
   });
+});
+
+test("a primary that sees nobody and does not answer itself is killed", () => {
+  const { status, said, stopped, alive } = fenced({ own: silent, n2: silent, n3: silent }, ["watch"]);
+  expect(said).toMatch(/2 of 3 nodes do not answer/);
+  expect({ status, alive, stopped }).toEqual({ status: 0, alive: false, stopped: "" });
 });
 
 describe("a primary goes on", () => {
