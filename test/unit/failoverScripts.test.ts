@@ -12,6 +12,8 @@ const silent = "!timeout expired";
 const standby = "standby";
 const WITNESS: Edit = ["n3: { id: 3, host: h3 }", "n3: { id: 3, host: h3, role: witness }"];
 const SYNCHRONOUS: Edit = ["    port: 5432", "    port: 5432\n    synchronous: { num: 1 }"];
+/** What goes on for so long goes on until it is ended. Asking takes a moment on a busy machine. */
+const WATCHED_MS = 5_000;
 const PORT = /-p (\d+)/;
 
 const scratch: string[] = [];
@@ -69,7 +71,7 @@ echo "$answer"
     input: script,
     encoding: "utf8",
     env: { PATH: `${bin}:/usr/bin:/bin` },
-    timeout: 15_000,
+    timeout: WATCHED_MS,
   });
   const stopped = existsSync(join(dir, "stopped")) ? readFileSync(join(dir, "stopped"), "utf8") : "";
   return { status, said: (stdout + stderr).trim(), stopped, ms: Date.now() - began };
@@ -220,9 +222,9 @@ test("a primary without standbys goes on while the others are too few to elect a
     const { status, said, stopped, ms } = fenced(answers, ["watch"], [WITNESS]);
     expect({ status, stopped }).toEqual({ status: null, stopped: "" });
     expect(said).toMatch(/^no standby streams, but only 1 of 3 nodes do not answer.*writes go on$/);
-    expect(ms).toBeGreaterThan(14_000);
+    expect(ms).toBeGreaterThanOrEqual(WATCHED_MS);
   }
-}, 60_000);
+});
 
 test("the scripts ask at the cluster's port", () => {
   const [spec] = inventoryOf(edited()).clusters as [ClusterSpec];
