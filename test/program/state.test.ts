@@ -25,7 +25,12 @@ const MANAGED_SINCE: readonly Readonly<Record<string, readonly string[]>>[] = [
     Preflight: ["failover", "nodes", "protect"],
   },
   // Recorded before there were fencing, failover validation and events.
-  { PgInstance: ["settings"], RepmgrNode: ["repmgrConf"], "SystemdUnit main-n1-postgresql": ["files"] },
+  {
+    PgInstance: ["settings"],
+    PgCluster: ["settings"],
+    RepmgrNode: ["repmgrConf"],
+    "SystemdUnit main-n1-postgresql": ["files"],
+  },
 ];
 
 const unreachable = (): never => {
