@@ -9,6 +9,8 @@ export interface InstanceQuestion {
   readonly binDirectory: string;
   readonly socketDirectory: string;
   readonly repmgrdUnit: string;
+  /** Where the fence leaves why it stopped this instance; absent where there is none. */
+  readonly fenceMark?: string;
 }
 
 /** What pg_controldata says; true of a stopped instance as well as of a running one. */
@@ -43,6 +45,8 @@ export interface InstanceFacts {
   /** What SQL says; undefined while no connection is accepted, with the reason in `refusal`. */
   readonly running?: RunningFacts;
   readonly refusal: string;
+  /** "2026-11-24T11:13:33Z: no standby streams and ...": its fence has stopped it and it was not started since. */
+  readonly fenced?: string;
   /** repmgr.nodes and repmgrd's pause; undefined when the extension is not there or nothing answers. */
   readonly repmgr?: RepmgrFacts;
   /** systemd's word on repmgrd: "active", "activating", "inactive", "failed". */
@@ -82,6 +86,9 @@ if [ -x ${sh(`${q.binDirectory}/pg_controldata`)} ]; then
   echo "installed=$(${sh(`${q.binDirectory}/postgres`)} --version)"
   ${sh(`${q.binDirectory}/pg_controldata`)} -D "$d" | sed 's/^/control=/'
 fi
+# Every start writes postmaster.opts anew.
+mark=${sh(q.fenceMark ?? "")}
+[ "$mark" -nt "$d/postmaster.opts" ] && echo "fenced=$(head -n 1 "$mark")"
 [ -f "$d/postmaster.pid" ] || exit 0
 pid=$(head -n 1 "$d/postmaster.pid")
 [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$d")" ] || exit 0
@@ -131,6 +138,7 @@ export function parseInstance(text: string): InstanceFacts {
     alive: one("alive") === "1",
     ...(running === undefined ? {} : { running: parseRunning(running) }),
     refusal: one("refusal") ?? "",
+    ...(one("fenced") === undefined ? {} : { fenced: one("fenced") }),
     repmgrd: one("repmgrd") ?? "inactive",
     ...(repmgr === undefined || repmgr === "" ? {} : { repmgr: JSON.parse(repmgr) as RepmgrFacts }),
   };

@@ -28,6 +28,7 @@ export function clusterPaths({ family, cluster, dataDirectory, layout }: Cluster
     failoverValidation: `${directory}/failover-validation`,
     fence: `${directory}/fence`,
     event: `${directory}/event`,
+    fenceMark: `/run/postgresql/${cluster}.fenced`,
     startAnyway: `/run/postgresql/${cluster}.start-anyway`,
     upgradeMark: `${directory}/major-upgrade`,
     sudoers: `/etc/sudoers.d/repmgr-${cluster}`,

@@ -33,6 +33,8 @@ export interface ClusterPaths {
   readonly failoverValidation: string;
   readonly fence: string;
   readonly event: string;
+  /** Why the fence stopped PostgreSQL, as it left it; true of this instance until it is started again. */
+  readonly fenceMark: string;
   /** Made by who knows that no other primary runs; the start guard lets the next start pass, once, and removes it. */
   readonly startAnyway: string;
   /** Stands while the cluster is taken to another major version, on the host of its primary. */

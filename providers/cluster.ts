@@ -51,6 +51,7 @@ export function instanceOf(inputs: ClusterInputs): Probe<InstanceFacts> {
     binDirectory: familyLayout(inputs.family).binDirectory(inputs.version),
     socketDirectory: paths.socketDirectory,
     repmgrdUnit: paths.repmgrdUnit,
+    ...(inputs.layout === undefined ? { fenceMark: paths.fenceMark } : {}),
   };
   return instanceProbe(question);
 }

@@ -44,6 +44,12 @@ done`;
 /** Statements with verifiers must not reach the server's log or statistics. */
 const QUIET = "set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic';";
 
+/**
+ * What brings a standby back must not wait until a standby has confirmed it; repmgr commits like that, too (dbutils.c,
+ * _establish_db_connection).
+ */
+const LOCAL = "set synchronous_commit = local;";
+
 /** SQL on an instance, as postgres. It travels on stdin; each statement commits by itself. */
 export function sqlAction(
   inputs: ClusterInputs,
@@ -56,7 +62,7 @@ export function sqlAction(
     host: on.host,
     why,
     script: asPostgres(inputs, "psql", `-Xq -v ON_ERROR_STOP=1 -d ${sh(on.database)}`),
-    stdin: `${[QUIET, ...sql].join("\n")}\n`,
+    stdin: `${[QUIET, ...(on.database === "repmgr" ? [LOCAL] : []), ...sql].join("\n")}\n`,
   };
 }
 
@@ -68,10 +74,12 @@ export function planBootstrap(
   const why = `repmgr's role is ${problem}: make role, database and extension as repmgr needs them`;
   return [
     sqlAction(inputs, { host: inputs.host, database: "postgres" }, why, [
+      LOCAL,
       "select 'create role repmgr' where not exists (select from pg_roles where rolname = 'repmgr') \\gexec",
       `alter role repmgr with login superuser replication password ${sqlLiteral(scramVerifier(inputs.repmgrPassword))};`,
       "select 'create database repmgr owner repmgr' where not exists (select from pg_database where datname = 'repmgr') \\gexec",
       "\\connect repmgr",
+      LOCAL,
       "create extension if not exists repmgr;",
     ]),
   ];

@@ -117,15 +117,12 @@ function planFinish(want: PreflightInputs, view: UpgradeView): Action[] {
     ...starts,
     ...marked.map(({ node: { host } }) => {
       const why = `repmgr's extension is that of PostgreSQL ${want.version}'s package`;
-      return sqlAction(now, { host, database: "repmgr" }, why, [LOCAL, "alter extension repmgr update;"]);
+      return sqlAction(now, { host, database: "repmgr" }, why, ["alter extension repmgr update;"]);
     }),
     ...stops.map((seen) => stop(want, seen)),
     ...marked.flatMap(({ node }) => analyze(want, node.host)),
   ];
 }
-
-/** No standby is there yet that could confirm a commit. */
-const LOCAL = "set synchronous_commit = local;";
 
 function start(want: PreflightInputs, { node: { node, host }, facts }: UpgradeNode): Action {
   const why = `${node} has been upgraded to ${want.version}, but does not run: start it`;
@@ -153,6 +150,7 @@ function analyze(want: PreflightInputs, host: string): Action[] {
       do: "run",
       host,
       why: `make the planner's statistics, which pg_upgrade leaves behind`,
+      // No standby is there yet that could confirm a commit.
       script: `export PGOPTIONS='-c synchronous_commit=local'
 ${asPostgres(now, "vacuumdb", "--all --analyze-in-stages --quiet")} >&2
 rm -f ${sh(clusterPaths(now).upgradeMark)}`,

@@ -245,7 +245,8 @@ export function repmgrRoleProblem(want: RepmgrNodeInputs, { roles }: RunningFact
 function downState({ facts }: MemberFacts, primary: MemberFacts | undefined): string {
   if (facts.alive) return `down: the postmaster runs but refuses connections (${facts.refusal})`;
   const was = facts.isStandby ? "standby" : "primary";
-  const last = `was ${was} on timeline ${facts.control?.timeline ?? "?"}, ${facts.control?.state ?? "no control file"}`;
+  const fenced = facts.fenced === undefined ? "" : `; its fence stopped it: ${facts.fenced}`;
+  const last = `was ${was} on timeline ${facts.control?.timeline ?? "?"}, ${facts.control?.state ?? "no control file"}${fenced}`;
   if (primary?.facts.running === undefined) return `down: ${last}`;
   return `down: ${last}; ${primary.member.node} is primary on timeline ${primary.facts.running.timeline}`;
 }

@@ -13,6 +13,7 @@ const COMMAND_SECONDS = 60;
 export interface Elsewhere {
   readonly binDirectory?: string;
   readonly fence?: string;
+  readonly fenceMark?: string;
 }
 
 /** Everything that is executed for a cluster on a node, in order of path. */
@@ -50,7 +51,9 @@ export function failoverValidation(spec: ClusterSpec, node: NodeSpec, elsewhere:
 
 /** The script that ends the writes of a primary which the others may replace. @throws Error when a value holds a NUL */
 export function fence(spec: ClusterSpec, node: NodeSpec, elsewhere: Elsewhere = {}): string {
-  return render("fence.sh", askingView(spec, node, elsewhere));
+  const { fenceMark } = clusterPaths({ ...spec, cluster: spec.name });
+  const view = { ...askingView(spec, node, elsewhere), fenceMark: sh(elsewhere.fenceMark ?? fenceMark) };
+  return render("fence.sh", view);
 }
 
 /** The script that tells of repmgr's events. @throws Error when a value holds a NUL */

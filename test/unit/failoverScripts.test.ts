@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClusterSpec, NodeSpec } from "../../config/types";
-import { eventScript, failoverValidation, fence } from "../../resources/scripts";
+import { failoverValidation, fence } from "../../resources/scripts";
 import { edited, type Edit, inventoryOf } from "./configFixture";
 
 const OURS = "7711467505050316867";
@@ -36,6 +36,8 @@ interface Ran {
   readonly said: string;
   /** What was done to the server, line by line. */
   readonly stopped: string;
+  /** What it left behind for those who ask why. */
+  readonly mark: string;
   readonly ms: number;
 }
 
@@ -66,15 +68,16 @@ echo "$answer"
   );
   if (options.pid !== undefined) writeFileSync(join(data, "postmaster.pid"), `${options.pid}\n`);
   const began = Date.now();
-  const script = of(spec, spec.nodes[0] as NodeSpec, { binDirectory: bin });
+  const script = of(spec, spec.nodes[0] as NodeSpec, { binDirectory: bin, fenceMark: join(dir, "mark") });
   const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s", ...(options.args ?? [])], {
     input: script,
     encoding: "utf8",
     env: { PATH: `${bin}:/usr/bin:/bin` },
     timeout: WATCHED_MS,
   });
-  const stopped = existsSync(join(dir, "stopped")) ? readFileSync(join(dir, "stopped"), "utf8") : "";
-  return { status, said: (stdout + stderr).trim(), stopped, ms: Date.now() - began };
+  const read = (file: string): string => (existsSync(join(dir, file)) ? readFileSync(join(dir, file), "utf8") : "");
+  const said = (stdout + stderr).trim();
+  return { status, said, stopped: read("stopped"), mark: read("mark"), ms: Date.now() - began };
 }
 
 /** A peer that is standby and has watched node 1 so many seconds ago, with so many bytes of WAL. */
@@ -190,8 +193,11 @@ describe("a primary stops", () => {
       /timeline 2/,
     ],
   ])("%s", (_, answers, mode, message) => {
-    const { status, said, stopped, alive } = fenced(answers, [mode]);
+    const { status, said, stopped, mark, alive } = fenced(answers, [mode]);
     expect(said).toMatch(message);
+    expect(mark).toMatch(
+      new RegExp(`^\\d{4}-\\d\\d-\\d\\dT[\\d:]{8}Z: .*${message.source.replace(".*Type: pulumi up", "")}.*\\n$`),
+    );
     expect({ status, alive }).toEqual({ status: 0, alive: false });
     expect(stopped).toMatch(/^stop -D .* -m fast/);
   });
@@ -212,7 +218,7 @@ describe("a primary goes on", () => {
     ["beside a primary of something else", { own: primary(false, 0), n2: "primary 42 9", n3: silent }, "newer"],
     ["when one standby left and nobody was promoted", { own: primary(), n2: silent, n3: silent }, "newer"],
   ])("%s", (_, answers, mode) => {
-    expect(fenced(answers, [mode])).toMatchObject({ status: 0, said: "", stopped: "", alive: true });
+    expect(fenced(answers, [mode])).toMatchObject({ status: 0, said: "", stopped: "", mark: "", alive: true });
   });
 });
 
@@ -229,65 +235,4 @@ test("a primary without standbys goes on while the others are too few to elect a
 test("the scripts ask at the cluster's port", () => {
   const [spec] = inventoryOf(edited()).clusters as [ClusterSpec];
   expect(PORT.exec(fence(spec, spec.nodes[0] as NodeSpec))?.[1]).toBe("5432");
-});
-
-describe("the event script", () => {
-  const told = (command: string, args: string[]): { status: number | null; ms: number; dir: string; out: string } => {
-    const dir = mkdtempSync(join(tmpdir(), "event-"));
-    scratch.push(dir);
-    const [spec] = inventoryOf(edited()).clusters as [ClusterSpec];
-    executable(join(dir, "logger"), `{ echo "logger $*"; cat; } >>${dir}/journal\n`);
-    executable(join(dir, "fence"), `echo "$1" >>${dir}/fenced\n`);
-    const script = eventScript({ ...spec, eventCommand: command }, { fence: join(dir, "fence") });
-    const began = Date.now();
-    const env = { PATH: `${dir}:/usr/bin:/bin` };
-    const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s", ...args], { input: script, encoding: "utf8", env });
-    return { status, ms: Date.now() - began, dir, out: stdout + stderr };
-  };
-  const read = (dir: string, file: string): string =>
-    existsSync(join(dir, file)) ? readFileSync(join(dir, file), "utf8") : "";
-  /** What the script leaves running has to have done its work by then. */
-  const later = async (look: () => boolean): Promise<void> => {
-    for (let tries = 0; !look() && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
-  };
-
-  test("writes to the journal and calls the command with what happened", async () => {
-    const command = `printf '%s|' "$REPMGR_CLUSTER" "$REPMGR_NODE" "$REPMGR_EVENT" "$REPMGR_SUCCESS" "$REPMGR_AT" "$REPMGR_DETAILS" >"$(dirname "$(command -v logger)")/called"`;
-    const details = 'node "n2"; $(id)\nsecond\'s line';
-    const { status, dir, out } = told(command, ["2", "standby_promote", "1", "2026-11-24 10:00", details]);
-    expect({ status, out }).toEqual({ status: 0, out: "" });
-    const line = details.replace("\n", " ");
-    const journal = read(dir, "journal").split("\n");
-    expect(journal[0]).toBe("logger --journald");
-    expect(journal).toEqual(
-      expect.arrayContaining([
-        `MESSAGE=n2: standby_promote: ${line}`,
-        "REPMGR_CLUSTER=main",
-        "REPMGR_NODE=n2",
-        "PRIORITY=5",
-      ]),
-    );
-    await later(() => read(dir, "called") !== "");
-    expect(read(dir, "called")).toBe(`main|n2|standby_promote|1|2026-11-24 10:00|${line}|`);
-    expect(read(dir, "fenced")).toBe("");
-  });
-
-  test("does not keep repmgrd waiting for a command that hangs", () => {
-    expect(told("sleep 30", ["1", "x", "1", "", ""]).ms).toBeLessThan(5_000);
-  });
-
-  test("says that the command failed, with what it said", async () => {
-    const { dir } = told("echo no such pager; exit 3", ["9", "repmgrd_start", "0", "", ""]);
-    await later(() => read(dir, "journal").includes("status 3"));
-    const journal = read(dir, "journal");
-    expect(journal).toContain("MESSAGE=node 9: repmgrd_start failed");
-    expect(journal).toContain("PRIORITY=4");
-    expect(journal).toContain("no such pager\nthe command for events ended with exit status 3");
-  });
-
-  test("looks for a newer primary when a standby has left", async () => {
-    const { dir } = told("", ["1", "child_node_disconnect", "1", "", ""]);
-    await later(() => read(dir, "fenced") !== "");
-    expect(read(dir, "fenced")).toBe("newer\n");
-  });
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { databasesProbe } from "../../facts/databases";
@@ -134,6 +134,7 @@ describe("the probe itself, run for real with a psql of the test", () => {
       binDirectory: bin,
       socketDirectory: "/run",
       repmgrdUnit: "r",
+      fenceMark: join(scratch, "it's the mark"),
     });
     const postmaster = over.alive === false ? "echo 999999999" : "echo $$";
     const script = `cd ${JSON.stringify(data)}; ${postmaster} >postmaster.pid\n(${probe.script}\n)`.replaceAll(
@@ -155,6 +156,7 @@ describe("the probe itself, run for real with a psql of the test", () => {
       binDirectory: bin,
       socketDirectory: "/run",
       repmgrdUnit: "r",
+      fenceMark: join(scratch, "it's the mark"),
     });
     return probe.parse(look());
   };
@@ -202,5 +204,17 @@ describe("the probe itself, run for real with a psql of the test", () => {
   test("a postmaster.pid that somebody else's process has by now", () => {
     psql(answer(sqlAnswer), ":");
     expect(parseInstance(look({ alive: false }).stdout)).toMatchObject({ data: "present", alive: false });
+  });
+
+  test("a fence that has stopped it since its last start", () => {
+    const seen = (): string | undefined => parseInstance(look({ alive: false }).stdout).fenced;
+    const [mark, started] = [join(scratch, "it's the mark"), join(data, "postmaster.opts")];
+    for (const path of [mark, started]) writeFileSync(path, "2026-11-24T11:13:33Z: nobody\nmore\n");
+    utimesSync(started, 1_000, 1_000);
+    expect(seen()).toBe("2026-11-24T11:13:33Z: nobody");
+    utimesSync(mark, 999, 999);
+    expect(seen()).toBeUndefined();
+    rmSync(mark);
+    expect(seen()).toBeUndefined();
   });
 });
