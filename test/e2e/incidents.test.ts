@@ -1,15 +1,19 @@
 import { until } from "../../lab/wait";
 import { seconds } from "./support/deadlines";
-import { type Happens, runIncident } from "./support/incidentRun";
+import { type Happens, runIncident, type Scene } from "./support/incidentRun";
 import { awaitHealthy, role, sql } from "./support/oracle";
 import { RunningUp } from "./support/running";
 import { run } from "./support/command";
 import { setting } from "./support/incident";
 import { suite } from "./support/suite";
-import { HOSTS, World } from "./support/world";
+import { HOSTS, must, World } from "./support/world";
 
 const DATA = "/var/lib/postgresql/17/main";
+const CUT_MS = 60_000;
 const KILL = `kill -9 $(head -n 1 ${DATA}/postmaster.pid)`;
+
+/** Clients that still reach it get rows acknowledged until it is fenced. */
+const ISOLATED = "the primary is cut from both standbys, not from its clients";
 
 const killPostmaster: Happens = async (scene) => {
   await scene.on(scene.primary, KILL);
@@ -23,7 +27,7 @@ const losePower: Happens = async (scene) => {
 };
 
 /** Hours of writing in a moment: so much WAL that what a node behind needs is gone. */
-async function outgrow(scene: Parameters<Happens>[0], primary: string): Promise<void> {
+async function outgrow(scene: Scene, primary: string): Promise<void> {
   await until("old WAL is recycled", seconds(60), async () => {
     await sql(scene.lab, primary, "create table if not exists bulk (t text)");
     await sql(scene.lab, primary, "insert into bulk select repeat('x', 1000) from generate_series(1, 20000)");
@@ -42,6 +46,16 @@ async function outgrow(scene: Parameters<Happens>[0], primary: string): Promise<
 /** Each run raises it, so that each restarts all. */
 let connections = 120;
 
+/** Whatever the others do meanwhile, the old primary must not take writes any more when it is back. */
+async function aMinuteApart(scene: Scene, cut: () => Promise<void>, heal: () => Promise<void>): Promise<void> {
+  const end = Date.now() + CUT_MS;
+  await cut();
+  await scene.failover();
+  await until("the minute is over", 2 * CUT_MS, () => Date.now() >= end || "not yet");
+  await heal();
+  await scene.writes();
+}
+
 const INCIDENTS: Readonly<Record<string, Happens>> = {
   "kill -9 of the postmaster": killPostmaster,
 
@@ -51,6 +65,24 @@ const INCIDENTS: Readonly<Record<string, Happens>> = {
     await scene.on(scene.primary, "systemctl kill -s STOP postgresql-main");
     await scene.failover();
   },
+
+  "the primary's link is cut for a minute": (scene) =>
+    aMinuteApart(
+      scene,
+      () => scene.lab.cut(scene.primary),
+      () => scene.lab.heal(scene.primary),
+    ),
+
+  [ISOLATED]: (scene) =>
+    aMinuteApart(
+      scene,
+      async () => {
+        for (const standby of scene.standbys) await scene.lab.cutBetween(scene.primary, standby);
+      },
+      async () => {
+        for (const standby of scene.standbys) await scene.lab.healBetween(scene.primary, standby);
+      },
+    ),
 
   "a standby is cut from the primary, not from the other standby": async (scene) => {
     const [standby] = scene.standbys;
@@ -158,7 +190,7 @@ const INCIDENTS: Readonly<Record<string, Happens>> = {
 };
 
 /** A small file system of its own for pg_wal, as many have it; moved there while repmgrd is paused. */
-async function ownWalDisk(scene: Parameters<Happens>[0]): Promise<void> {
+async function ownWalDisk(scene: Scene): Promise<void> {
   const repmgr = "runuser -u postgres -- repmgr -f /etc/repmgr/main/repmgr.conf service";
   await scene.on(scene.primary, `${repmgr} pause`);
   await scene.on(
@@ -177,6 +209,8 @@ const TELLING = "SIGSTOP|repmgrd dies|slot of a stopped|WAL for its rewind";
 const isFull = process.env.REPMGR_PULUMI_FULL === "1";
 /** A pattern of names in place of that choice; "." for all of them once. */
 const chosen = new RegExp(process.env.REPMGR_PULUMI_INCIDENTS ?? (isFull ? "." : TELLING));
+/** Those in which asynchronous replication may lose rows. */
+const SYNCHRONOUS = ["kill -9 of the postmaster", "the primary's host loses power", ISOLATED];
 const IN_A_ROW = "three failovers in a row";
 
 suite(
@@ -195,3 +229,24 @@ suite(
     }
   },
 );
+
+/** The same hosts, whose primary waits for a standby before it acknowledges a row. */
+async function synchronous(): Promise<World> {
+  const world = await World.deployed();
+  world.edit(({ postgresql_clusters: { main } }) => {
+    if (main !== undefined) main.synchronous = { mode: "any", num: 1 };
+  });
+  must(await world.up(["--skip-preview"]));
+  return world;
+}
+
+suite("incidents under synchronous replication", synchronous, ({ test }) => {
+  for (const turn of isFull ? [1, 2, 3] : [1]) {
+    for (const name of SYNCHRONOUS) {
+      const title = `${name}, synchronous`;
+      const happens = INCIDENTS[name];
+      if (happens !== undefined && chosen.test(title))
+        test(`${title}, run ${turn}`, (world) => runIncident(world, title, happens));
+    }
+  }
+});
