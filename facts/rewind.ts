@@ -6,6 +6,12 @@ export interface RewindQuestion extends LoginQuestion {
   readonly dataDirectory: string;
 }
 
+export interface Alone {
+  readonly transactions: number;
+  /** Where they begin: "0/302A3E8". */
+  readonly since: string;
+}
+
 /** What has to be known of a stopped PGDATA before it is rewound, or put aside for a clone. */
 export interface RewindFacts {
   /** "unknown": only trying will tell, since it was not shut down cleanly or the primary could not be asked. */
@@ -15,6 +21,8 @@ export interface RewindFacts {
   readonly sizeKib: number;
   /** Left on the file system of PGDATA. */
   readonly freeKib: number;
+  /** Transactions that this node committed after the two parted, repmgr's own among them: a rewind gives them up. */
+  readonly alone?: Alone;
   /** The host's time in UTC, fit for a file name: "20261123T213000Z". */
   readonly stamp: string;
 }
@@ -34,6 +42,16 @@ export function rewindDryRun(q: RewindQuestion): string {
   return `${withPassFile(q, "pg_rewind")} --dry-run --target-pgdata="$data" --source-server=${conninfoWord(q)}`;
 }
 
+/**
+ * Shell: prints how many transactions "$data" has of its own since the nodes parted, and where that was, "37 0/302A3E8";
+ * nothing where the dry run, whose output is in "$said", does not say where (pg_rewind.c, "servers diverged").
+ */
+export function aloneTransactions(binDirectory: string): string {
+  const dump = `${sh(`${binDirectory}/pg_waldump`)} --path="$data/pg_wal" --start="$lsn" --timeline="$timeline" --rmgr=Transaction`;
+  return `printf '%s\\n' "$said" | sed -n 's/.*servers diverged at WAL location \\([0-9A-F/]*\\) on timeline \\([0-9]*\\).*/\\1 \\2/p' |
+  while read -r lsn timeline; do echo "$(${dump} 2>/dev/null | grep -c 'desc: COMMIT') $lsn"; done`;
+}
+
 /** Reads all WAL since the nodes parted, so it is asked only of an instance that is down and has to come back. */
 export function rewindProbe(q: RewindQuestion): Probe<RewindFacts> {
   return {
@@ -45,6 +63,7 @@ echo "free=$(df -k --output=avail "$data" | tail -n 1)"
 if ! ${isCleanlyDown(q.binDirectory)}; then echo "rewind=unknown it was not shut down cleanly"; exit 0; fi
 code=0
 said=$(timeout 40 ${rewindDryRun(q)} 2>&1) || code=$?
+[ $code != 0 ] || echo "alone=$(${aloneTransactions(q.binDirectory)})"
 said=$(printf '%s\\n' "$said" | grep 'error\\|fatal' | tail -n 1)
 if [ $code = 0 ]; then echo "rewind=possible"
 elif [ $code != 124 ] && ${logIn(q)} >/dev/null 2>&1; then echo "rewind=impossible $said"
@@ -68,5 +87,7 @@ export function parseRewind(text: string): RewindFacts {
     throw new Error(`rewind=${rewind ?? ""}`);
   const sizeKib = Number(must("size"));
   const freeKib = Number(must("free"));
-  return { rewind, reason: reason.join(" "), sizeKib, freeKib, stamp: must("stamp") };
+  const [, transactions, since = ""] = /^alone=(\d+) (.+)$/m.exec(text) ?? [];
+  const alone = transactions === undefined ? {} : { alone: { transactions: Number(transactions), since } };
+  return { rewind, reason: reason.join(" "), sizeKib, freeKib, ...alone, stamp: must("stamp") };
 }

@@ -1,5 +1,5 @@
 import type { Action } from "../actions/action";
-import { rejoinMark, type RewindFacts, type RewindQuestion } from "../facts/rewind";
+import { type Alone, rejoinMark, type RewindFacts, type RewindQuestion } from "../facts/rewind";
 import { clusterPaths, familyLayout, shortUnit } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
 import type { ClusterInputs, LiveMember, MemberFacts } from "./cluster";
@@ -34,7 +34,7 @@ export function rewindQuestion(inputs: ClusterInputs, address: string): RewindQu
 export function planReturn(want: RepmgrNodeInputs, back: Return, self: MemberFacts, primary: LiveMember): Action[] {
   refuseOutside(want);
   const reason = cannotRewind(back);
-  if (reason === undefined) return planRejoin(want, self, primary);
+  if (reason === undefined) return planRejoin(want, back.facts?.alone, self, primary);
   return planReclone(want, back.facts, { reason, self, primary, cannot: "be rewound" });
 }
 
@@ -133,7 +133,12 @@ function cannotRewind({ mark, facts }: Return): string | undefined {
  * files nobody may use. So whether it can work is asked before, after the crash recovery that pg_rewind would do itself,
  * and a mark stands beside PGDATA while it is rewound. What the mark says, the next plan takes up.
  */
-function planRejoin(want: RepmgrNodeInputs, self: MemberFacts, primary: LiveMember): Action[] {
+function planRejoin(
+  want: RepmgrNodeInputs,
+  alone: Alone | undefined,
+  self: MemberFacts,
+  primary: LiveMember,
+): Action[] {
   const { member, facts } = primary;
   const was = `was primary on timeline ${self.facts.control?.timeline ?? "?"}`;
   return [
@@ -143,11 +148,16 @@ function planRejoin(want: RepmgrNodeInputs, self: MemberFacts, primary: LiveMemb
       do: "run",
       host: want.host,
       effect: "rejoin",
-      why: `${want.node} ${was}; ${member.node} is primary on timeline ${facts.running.timeline}: rejoin it as a standby, rewound to where they parted`,
+      why: `${want.node} ${was}; ${member.node} is primary on timeline ${facts.running.timeline}: rejoin it as a standby, rewound to where they parted${givenUp(alone)}`,
       script: rejoinScript(want, rewindQuestion(want, member.address)),
       deadlineMs: REJOIN_DEADLINE_MS,
     },
   ];
+}
+
+function givenUp(alone: Alone | undefined): string {
+  if (alone === undefined || alone.transactions === 0) return "";
+  return ` (${alone.since}); ${alone.transactions} transactions after that, repmgr's own among them, are on this node alone and are given up`;
 }
 
 /** "node rejoin" only takes back a node that the primary knows; one that was removed from the cluster has no row any more. */

@@ -1,5 +1,5 @@
 import { logIn } from "../facts/login";
-import { isCleanlyDown, rejoinMark, rewindDryRun, type RewindQuestion } from "../facts/rewind";
+import { aloneTransactions, isCleanlyDown, rejoinMark, rewindDryRun, type RewindQuestion } from "../facts/rewind";
 import { clusterPaths } from "../families";
 import { sh } from "../ssh/quote";
 import type { ClusterInputs } from "./cluster";
@@ -40,6 +40,11 @@ said=$(${rewindDryRun(q)} 2>&1) || {
   give_up "cannot: $(reason "$said")"
 }
 ${repmgr(want, `${rejoin} --dry-run`)} >&2
+alone=$(${aloneTransactions(q.binDirectory)})
+case \${alone:-0} in
+  0*) ;;
+  *) logger -t ${sh(`repmgr-${want.cluster}`)} -p daemon.warning -- "${want.node} is rewound to \${alone#* }: its \${alone%% *} transactions after that, repmgr's own among them, are given up" ;;
+esac
 put_mark begun
 ${watched(want, repmgr(want, rejoin))}
 if [ $code = 0 ]; then rm "$mark"; exit 0; fi
