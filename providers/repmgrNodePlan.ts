@@ -112,7 +112,7 @@ function planConf(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] 
       do: "run",
       host: want.host,
       effect: "repmgrd",
-      why: "repmgrd reads its configuration when it starts",
+      why: "restart repmgrd, which reads its configuration when it starts; PostgreSQL goes on",
       // A node that comes back may still have its file, and has no unit yet.
       script: `if systemctl cat ${unit} >/dev/null 2>&1; then systemctl try-restart ${unit}; fi`,
     },

@@ -46,6 +46,12 @@ async function outgrow(scene: Scene, primary: string): Promise<void> {
 /** Each run raises it, so that each restarts all. */
 let connections = 120;
 
+async function fenced(scene: Scene): Promise<void> {
+  await until("the primary that sees nobody has stopped", seconds(30), async () => {
+    return (await role(scene.lab, scene.primary)) === "down" || "it runs";
+  });
+}
+
 /** Whatever the others do meanwhile, the old primary must not take writes any more when it is back. */
 async function aMinuteApart(scene: Scene, cut: () => Promise<void>, heal: () => Promise<void>): Promise<void> {
   const end = Date.now() + CUT_MS;
@@ -135,7 +141,18 @@ const INCIDENTS: Readonly<Record<string, Happens>> = {
 
   "both standbys are down": async (scene) => {
     await Promise.all(scene.standbys.map((host) => scene.lab.poweroff(host)));
-    await scene.staysPrimary(8);
+    await fenced(scene);
+    for (const host of scene.standbys) await scene.lab.poweron(host);
+    expect((await scene.world.preview()).output).toMatch(/its fence stopped it: .* 2 of 3 nodes do not answer/);
+  },
+
+  "both standbys are down, and the primary is told to go on alone": async (scene) => {
+    await Promise.all(scene.standbys.map((host) => scene.lab.poweroff(host)));
+    await fenced(scene);
+    // As docs/operations.md says it.
+    await scene.on(scene.primary, "systemctl stop repmgrd-main");
+    await scene.on(scene.primary, "touch /run/postgresql/main.start-anyway && systemctl start postgresql-main");
+    await scene.writes();
     for (const host of scene.standbys) await scene.lab.poweron(host);
   },
 

@@ -509,7 +509,7 @@ describe("its files", () => {
       { repmgrConf: facts.file("node_id='2'\npriority=1\n", { mode: "0640" }) },
       [
         "putFile: repmgr.conf differs in conninfo, priority, location",
-        "run: repmgrd reads its configuration when it starts",
+        "run: restart repmgrd, which reads its configuration when it starts; PostgreSQL goes on",
       ],
     ],
     [
