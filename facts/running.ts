@@ -147,12 +147,14 @@ export interface RepmgrFacts {
   readonly events?: readonly PrimaryEvent[];
   /** Kept in shared memory; undefined when the library is not loaded. */
   readonly paused?: boolean;
+  /** repmgrd has seen the upstream at least once since this PostgreSQL was started; undefined is as good as yes. */
+  readonly watched?: boolean;
 }
 
 /** One JSON object on one line, or nothing when the extension is not in the database. */
 export const REPMGR_SQL = `select to_regclass('repmgr.nodes') is not null as installed \\gset
 \\if :installed
-select json_build_object('paused', repmgr.repmgrd_is_paused(), 'nodes', (select coalesce(json_agg(json_build_object('id', node_id, 'name', node_name, 'type', type, 'upstream', upstream_node_id,
+select json_build_object('paused', repmgr.repmgrd_is_paused(), 'watched', repmgr.get_upstream_last_seen() >= 0, 'nodes', (select coalesce(json_agg(json_build_object('id', node_id, 'name', node_name, 'type', type, 'upstream', upstream_node_id,
   'active', active, 'conninfo', conninfo, 'priority', priority, 'location', location, 'slot', slot_name)
   order by node_id), '[]') from repmgr.nodes), 'events', (select coalesce(json_agg(json_build_object(
   'at', to_char(event_timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'nodeId', node_id, 'event', event,

@@ -15,11 +15,17 @@ export function refuseStrangers(inputs: ClusterInputs, view: ClusterView): void 
   if (electors(inputs, view).length === 0) refuseRegistered(inputs, standbys);
 }
 
-/** The running nodes whose repmgrd may promote one, which one that stays behind on purpose never does. A paused one does not, and does not make up for it when it is unpaused. */
+/**
+ * The running nodes whose repmgrd may promote one, which one that stays behind on purpose never does. A paused one does not,
+ * and does not make up for it when it is unpaused. One that never saw its upstream ends at its start, to be started again
+ * and again (repmgrd-physical.c, monitor_streaming_standby): after a boot without a primary it only looks as if it watched.
+ */
 export function electors(inputs: ClusterInputs, view: ClusterView): LiveMember[] {
   if (inputs.failover === "manual") return [];
   const running = view.filter(({ member }) => !member.witness && member.delay === undefined).filter(isLive);
-  return running.filter(({ facts }) => facts.repmgrd === "active" && facts.repmgr?.paused !== true);
+  return running.filter(
+    ({ facts: { repmgrd, repmgr } }) => repmgrd === "active" && repmgr?.paused !== true && repmgr?.watched !== false,
+  );
 }
 
 function refuseStreaming(inputs: ClusterInputs, standbys: readonly LiveMember[]): void {

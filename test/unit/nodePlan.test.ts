@@ -39,6 +39,8 @@ const orphan = (id: number, timeline: number, over: Partial<InstanceFacts> = {})
 const LET_IN = "pg1: n2, which is the primary now, lets n1 in (its pg_hba.conf and firewall may still be on their way)";
 const REJOIN =
   "pg1: n1 was primary on timeline 1; n2 is primary on timeline 2: rejoin it as a standby, rewound to where they parted";
+const booted = (id: number): InstanceFacts =>
+  facts.standby(id, 1, { walReceiver: null }, { repmgr: { nodes: facts.rows(), paused: false, watched: false } });
 const GONE = facts.without("absent");
 const MANUAL = { failover: "manual" } as const;
 
@@ -126,6 +128,19 @@ describe("the plan of a node, by what it is and what its peers are", () => {
       [
         "pg2: no node takes writes and repmgrd runs beside n2 and n3: the promotion is repmgrd's to decide, so wait for it",
       ],
+    ],
+    [
+      "no primary, and repmgrd of the standbys, which have booted without one, is about to end again",
+      { self: 1, nodes: [facts.formerPrimary(1), booted(2), booted(3)] },
+      [
+        "pg1: start PostgreSQL of n1: it was the last primary (timeline 1) and no node takes writes",
+        "pg1: n1 answers SQL",
+      ],
+    ],
+    [
+      "no primary, and repmgrd of one standby has watched it",
+      { self: 1, nodes: [facts.formerPrimary(1), booted(2), facts.standby(3)] },
+      ["pg3: no node takes writes and repmgrd runs beside n3: the promotion is repmgrd's to decide, so wait for it"],
     ],
     [
       "no primary and manual failover",
