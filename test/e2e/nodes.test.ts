@@ -13,7 +13,7 @@ const FOUR = [...HOSTS, OUTSIDER];
 const OF_A_NEIGHBOUR: readonly RegExp[] = [
   /^open 5432\/tcp to 198\.18\.\d+\.14\/32/,
   /^close 5432\/tcp, .* to 198\.18\.\d+\.14\/32/,
-  /^\/etc\/repmgr\/main\/start-guard, which postgresql-main\.service runs, has another text$/,
+  /^\/etc\/repmgr\/main\/(event|failover-validation|fence|start-guard), which postgresql-main\.service runs, has another text$/,
   /^the nodes log in to each other with the password kept in \/etc\/repmgr\/main\/pgpass$/,
   /^who may connect: \d+ rules from the topology and the inventory$/,
   /^load the configuration without a restart: pg_hba\.conf$/,
@@ -52,7 +52,7 @@ suite(
       expect(others.filter((line) => !OF_A_NEIGHBOUR.some((what) => what.test(line.replace(/^\w+: /, ""))))).toEqual(
         [],
       );
-      for (const host of HOSTS) expect(others.filter((line) => line.startsWith(host))).toHaveLength(5);
+      for (const host of HOSTS) expect(others.filter((line) => line.startsWith(host))).toHaveLength(8);
       expect(await starts(world)).toEqual(before);
       await awaitHealthy(world.lab, FOUR);
       await rowArrives(world.lab, "pg1", ["pg2", "pg3", "pg4"], { database: "app" });

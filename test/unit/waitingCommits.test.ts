@@ -11,6 +11,7 @@ const waiting = (roles = [facts.repmgrRole()]): ReturnType<typeof facts.primary>
     { repmgr: { nodes: [], paused: false } },
     {
       roles,
+      replicas: [],
       settings: { synchronous_standby_names: facts.setting(NAMES) },
     },
   );
