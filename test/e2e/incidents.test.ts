@@ -261,13 +261,17 @@ async function synchronous(): Promise<World> {
   return world;
 }
 
-suite("incidents under synchronous replication", synchronous, ({ test }) => {
-  for (const turn of isFull ? [1, 2, 3] : [1]) {
-    for (const name of SYNCHRONOUS) {
-      const title = `${name}, synchronous`;
-      const happens = INCIDENTS[name];
-      if (happens !== undefined && chosen.test(title))
+const waiting = Object.entries(INCIDENTS)
+  .filter(([name]) => SYNCHRONOUS.includes(name))
+  .map(([name, happens]) => [`${name}, synchronous`, happens] as const)
+  .filter(([title]) => chosen.test(title));
+
+// A suite without tests is refused by jest.
+if (waiting.length > 0) {
+  suite("incidents under synchronous replication", synchronous, ({ test }) => {
+    for (const turn of isFull ? [1, 2, 3] : [1]) {
+      for (const [title, happens] of waiting)
         test(`${title}, run ${turn}`, (world) => runIncident(world, title, happens));
     }
-  }
-});
+  });
+}
