@@ -48,6 +48,7 @@ export interface UpgradeMark {
 export function formerProbe({ repmgrConf, dataDirectory, upgradeMark }: FormerQuestion): Probe<FormerFacts> {
   return {
     key: `former ${repmgrConf} ${dataDirectory} ${upgradeMark}`,
+    nothing: { isAlive: false, device: "" },
     script: `data=${sh(dataDirectory)}
 postmaster() {
   pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)

@@ -65,3 +65,8 @@ test("the mark of an upgrade tells the same as was written", () => {
   expect(() => parseFormer("device=1\nmark=15 17 soon /x\n")).toThrow('the mark of an upgrade says "15 17 soon /x"');
   expect(() => parseFormer("")).toThrow("no word on the file system");
 });
+
+test("a host that is gone for good has no former data, so its node can be removed", () => {
+  const { nothing } = formerProbe({ repmgrConf: "/c", dataDirectory: "/d", upgradeMark: "/m" });
+  expect(nothing).toEqual({ isAlive: false, device: "" });
+});
