@@ -52,10 +52,18 @@ export function networkDown(plan: AddressPlan, dir: string): Promise<void> {
   return machineNetworks.hold("give a network back", async () => {
     if (hasNetwork(labsOnMachine(), dir, plan.subnet)) {
       await applyFaults(plan, { cut: [], oneWay: [] });
+      await removeProxies(plan);
       await must(["ip", "link", "delete", plan.bridge]);
     }
     if (labsOnMachine().size === 0) await run(["ip", "route", "delete", "unreachable", RESERVED_NETWORK]);
   });
+}
+
+/** Of proxies before hosts (sshProxy.ts) whose process was ended: the hosts would not be reached any more. */
+async function removeProxies({ subnet }: AddressPlan): Promise<void> {
+  const tables = (await must(["nft", "list", "tables", "ip"])).matchAll(/^table ip (repmgr_proxy_198_18_(\d+)_\d+)$/gm);
+  for (const [, table = "", of] of tables)
+    if (Number(of) === subnet) await must(["nft", "delete", "table", "ip", table]);
 }
 
 export async function applyFaults(plan: AddressPlan, faults: Faults): Promise<void> {
