@@ -1,3 +1,4 @@
+import { jsonProbe } from "./jsonProbe";
 import type { Probe } from "./probe";
 
 /** What decides whether one node may hand the writes over to another at this moment, as the node itself says. */
@@ -32,14 +33,5 @@ const SQL = `select json_build_object(
 
 /** @param psql shell that starts psql with -XAtq as postgres, ready for more options */
 export function handoverProbe(psql: string): Probe<HandoverFacts> {
-  return {
-    key: `handover ${psql}`,
-    script: `${psql} -v ON_ERROR_STOP=1 -d postgres <<'SQL'
-${SQL};
-SQL`,
-    parse({ code, stdout, stderr }) {
-      if (code !== 0) throw new Error(stderr.trim());
-      return JSON.parse(stdout) as HandoverFacts;
-    },
-  };
+  return jsonProbe("handover", psql, SQL);
 }

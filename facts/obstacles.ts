@@ -1,3 +1,4 @@
+import { jsonProbe } from "./jsonProbe";
 import type { Probe } from "./probe";
 
 /** What pg_upgrade would stumble over, or leave behind without a word. */
@@ -17,16 +18,7 @@ const SQL = `select json_build_object(
   'foreignSlots', (select coalesce(json_agg(slot_name order by slot_name), '[]') from pg_replication_slots
     where slot_type <> 'physical' or slot_name !~ '^repmgr_slot_[0-9]+$'))`;
 
-/** @param psql shell: psql as postgres on the instance, ready for a database and SQL on stdin */
+/** @param psql shell that starts psql with -XAtq as postgres, ready for more options */
 export function obstaclesProbe(psql: string): Probe<Obstacles> {
-  return {
-    key: `obstacles ${psql}`,
-    script: `${psql} -d postgres <<'SQL'
-${SQL};
-SQL`,
-    parse({ code, stdout, stderr }) {
-      if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
-      return JSON.parse(stdout) as Obstacles;
-    },
-  };
+  return jsonProbe("obstacles", psql, SQL);
 }

@@ -1,3 +1,4 @@
+import { jsonProbe } from "./jsonProbe";
 import type { Probe } from "./probe";
 
 /** Where a running server has its files, and what it has that not every server has. */
@@ -17,16 +18,7 @@ const SQL = `select json_build_object('configFile', current_setting('config_file
 
 /** @param psql shell that starts psql with -XAtq as postgres, ready for more options */
 export function serverProbe(psql: string): Probe<ServerFact> {
-  return {
-    key: `server ${psql}`,
-    script: `${psql} -v ON_ERROR_STOP=1 -d postgres <<'SQL'
-${SQL};
-SQL`,
-    parse({ code, stdout, stderr }) {
-      if (code !== 0) throw new Error(stderr.trim());
-      return JSON.parse(stdout) as ServerFact;
-    },
-  };
+  return jsonProbe("server", psql, SQL);
 }
 
 /** The repmgr.conf of every node, as they were when it was registered; absent without the extension. */

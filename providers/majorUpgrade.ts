@@ -107,6 +107,6 @@ async function askDue(ctx: Ctx, inputs: PreflightInputs, seen: FormerNode): Prom
   if (seen.node.isWitness || old.running === undefined || old.running.inRecovery) {
     return { ...seen, due: { old, packages } };
   }
-  const psql = asPostgres(before, "psql", "-XAtq -v ON_ERROR_STOP=1");
+  const psql = asPostgres(before, "psql", "-XAtq");
   return { ...seen, due: { old, packages, obstacles: await ctx.ask(host, obstaclesProbe(psql)) } };
 }

@@ -1,12 +1,11 @@
-import { parseArgs } from "node:util";
-import type { ClusterSpec } from "../config/types";
+import type { ClusterSpec, NodeSpec } from "../config/types";
 import { observeCluster, thePrimary } from "../providers/cluster";
 import { observeHandover, planSwitchover } from "../providers/switchover";
 import { upstreamsOf } from "../resources/inputs";
 import { clusterInputs } from "./clusterLook";
-import { type ClusterSession, CommandError, nodeNamed, runCommand, withClusterSession } from "./clusterSession";
+import type { ClusterSession } from "./clusterSession";
 import { confirmed } from "./confirmed";
-import { STACK_OPTIONS, stackChoice } from "./ownStack";
+import { runNodeCommand } from "./nodeCommand";
 
 const USAGE = `usage: npm run switchover -- CLUSTER NODE [--yes] [--stack NAME] [--config-file FILE]
 Makes a standby primary in peace: the old primary stops cleanly and comes back as its standby, the others follow. It is what
@@ -16,22 +15,12 @@ Makes a standby primary in peace: the old primary stops cleanly and comes back a
   --config-file FILE  instead of Pulumi.<stack>.yaml, as for pulumi preview
 Exit status: 0 the node is primary, 2 it is refused or was not confirmed, and nothing was changed, 1 the command failed.`;
 
-async function main(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options: { ...STACK_OPTIONS, yes: { type: "boolean", default: false } },
-    allowPositionals: true,
-  });
-  const [cluster, node] = positionals;
-  if (cluster === undefined || node === undefined || positionals.length > 2)
-    throw new CommandError(`name a cluster and one of its nodes\n${USAGE}`);
-  return withClusterSession(stackChoice(values), (session) => {
-    const spec = session.cluster(cluster);
-    return switchOver(session, spec, nodeNamed(spec, node).name, values.yes);
-  });
-}
-
-async function switchOver(session: ClusterSession, spec: ClusterSpec, to: string, sure: boolean): Promise<number> {
+async function switchOver(
+  session: ClusterSession,
+  spec: ClusterSpec,
+  { name: to }: NodeSpec,
+  sure: boolean,
+): Promise<number> {
   const inputs = { ...clusterInputs(session, spec), upstreams: upstreamsOf(spec) };
   const ctx = session.hostsOf(spec);
   const view = await observeCluster(ctx, inputs);
@@ -55,4 +44,4 @@ async function switchOver(session: ClusterSession, spec: ClusterSpec, to: string
   return 0;
 }
 
-runCommand("switchover", USAGE, main);
+runNodeCommand("switchover", USAGE, switchOver);

@@ -2,7 +2,7 @@ import { until } from "../../lab/wait";
 import { Writer } from "../../lab/writer";
 import { seconds } from "./support/deadlines";
 import { setting } from "./support/incident";
-import { awaitHealthy, awaitPrimary, postmaster, roles, rowArrives, sh, sql } from "./support/oracle";
+import { awaitHealthy, awaitPrimary, awaitWrites, postmaster, roles, rowArrives, sh, sql } from "./support/oracle";
 import { consequencesOf } from "./support/previewSteps";
 import { RunningUp } from "./support/running";
 import { suite } from "./support/suite";
@@ -16,12 +16,7 @@ suite(
   () => World.deployed(),
   ({ test }) => {
     let writer: Writer;
-    const writes = async (): Promise<void> => {
-      const rows = writer.acknowledged.length;
-      await until("the application writes", seconds(60), () => {
-        return writer.acknowledged.length > rows + 10 || writer.lastError || "no row, no error";
-      });
-    };
+    const writes = (): Promise<void> => awaitWrites(writer);
     const isWhole = async ({ lab }: World, primary: string): Promise<void> => {
       const others = HOSTS.filter((host) => host !== primary);
       const standbys = Object.fromEntries(others.map((host) => [host, "standby"]));

@@ -3,7 +3,7 @@ import { Writer } from "../../lab/writer";
 import { run } from "./support/command";
 import { seconds } from "./support/deadlines";
 import type { InventoryFile } from "./support/inventory";
-import { awaitHealthy, awaitPrimary, roles, rowArrives, sh, sql } from "./support/oracle";
+import { awaitHealthy, awaitPrimary, awaitWrites, roles, rowArrives, sh, sql } from "./support/oracle";
 import { consequencesOf } from "./support/previewSteps";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
@@ -21,12 +21,7 @@ suite(
   () => World.deployed(),
   ({ test }) => {
     let writer: Writer;
-    const writes = async (): Promise<void> => {
-      const rows = writer.acknowledged.length;
-      await until("the application writes", seconds(60), () => {
-        return writer.acknowledged.length > rows + 10 || writer.lastError || "no row, no error";
-      });
-    };
+    const writes = (): Promise<void> => awaitWrites(writer);
     /** Each acknowledged row is on every node. */
     const nothingIsLost = async ({ lab }: World): Promise<void> => {
       // The application goes on writing while the nodes are asked.

@@ -1,9 +1,7 @@
 import type { Lab } from "../../../lab";
-import { until } from "../../../lab/wait";
 import { Writer } from "../../../lab/writer";
-import { seconds } from "./deadlines";
 import { type IncidentRow, record } from "./incidentTable";
-import { awaitHealthy, awaitPrimary, roles, rowArrives, sh, sql } from "./oracle";
+import { awaitHealthy, awaitPrimary, awaitWrites, roles, rowArrives, sh, sql } from "./oracle";
 import { HOSTS, type World } from "./world";
 import { WriteProbe } from "./writeProbe";
 
@@ -50,11 +48,8 @@ export class Scene {
   }
 
   /** The application gets rows acknowledged now. */
-  async writes(): Promise<void> {
-    const rows = this.writer.acknowledged.length;
-    await until("the application writes", seconds(60), () => {
-      return this.writer.acknowledged.length > rows + 10 || this.writer.lastError || "no row, no error";
-    });
+  writes(): Promise<void> {
+    return awaitWrites(this.writer);
   }
 
   /** For so many seconds nobody else becomes primary. */

@@ -1,5 +1,6 @@
 import type { Lab } from "../../../lab";
 import { until } from "../../../lab/wait";
+import type { Writer } from "../../../lab/writer";
 import { seconds } from "./deadlines";
 
 /** What a node itself says through SQL. */
@@ -101,5 +102,13 @@ export async function awaitHealthy(lab: Lab, hosts: readonly string[], cluster =
       (Number(streaming) >= hosts.length - 1 && daemons.every(Boolean)) ||
       `${streaming} streaming, repmgrd ready: ${daemons.join(", ")}`
     );
+  });
+}
+
+/** The application gets rows acknowledged now. */
+export async function awaitWrites(writer: Writer): Promise<void> {
+  const rows = writer.acknowledged.length;
+  await until("the application writes", seconds(60), () => {
+    return writer.acknowledged.length > rows + 10 || writer.lastError || "no row, no error";
   });
 }
