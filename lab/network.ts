@@ -3,6 +3,7 @@ import { type AddressPlan, RESERVED_NETWORK, subnetOfBridge } from "./addresses"
 import { type Faults, faultRules } from "./faults";
 import { LabLock } from "./lock";
 import { must, run } from "./run";
+import { tableOf } from "./sshProxy";
 
 const INOTIFY = "/proc/sys/fs/inotify/max_user_instances";
 
@@ -59,11 +60,11 @@ export function networkDown(plan: AddressPlan, dir: string): Promise<void> {
   });
 }
 
-/** Of proxies before hosts (sshProxy.ts) whose process was ended: the hosts would not be reached any more. */
-async function removeProxies({ subnet }: AddressPlan): Promise<void> {
-  const tables = (await must(["nft", "list", "tables", "ip"])).matchAll(/^table ip (repmgr_proxy_198_18_(\d+)_\d+)$/gm);
-  for (const [, table = "", of] of tables)
-    if (Number(of) === subnet) await must(["nft", "delete", "table", "ip", table]);
+/** Of proxies before hosts whose process was ended: the hosts would not be reached any more. */
+async function removeProxies({ control }: AddressPlan): Promise<void> {
+  const ours = tableOf(control.replace(/\d+$/, ""));
+  const tables = (await must(["nft", "list", "tables", "ip"])).split("\n").map((line) => line.replace("table ip ", ""));
+  for (const table of tables) if (table.startsWith(ours)) await must(["nft", "delete", "table", "ip", table]);
 }
 
 export async function applyFaults(plan: AddressPlan, faults: Faults): Promise<void> {

@@ -81,7 +81,8 @@ export class SshProxy {
   }
 }
 
-const tableOf = (address: string): string => `repmgr_proxy_${address.replaceAll(".", "_")}`;
+/** The table that turns connections to an address, or to those that begin so, to the proxy. */
+export const tableOf = (address: string): string => `repmgr_proxy_${address.replaceAll(".", "_")}`;
 
 /** Only for what this machine itself sends. */
 function redirection(address: string, port: number): string {
