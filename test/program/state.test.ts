@@ -24,13 +24,6 @@ const MANAGED_SINCE: readonly Readonly<Record<string, readonly string[]>>[] = [
     "SystemdUnit main-n1-postgresql": ["files"],
     Preflight: ["failover", "nodes", "protect"],
   },
-  // Recorded before there were fencing, failover validation and events.
-  {
-    PgInstance: ["settings"],
-    PgCluster: ["settings"],
-    RepmgrNode: ["repmgrConf"],
-    "SystemdUnit main-n1-postgresql": ["files"],
-  },
 ];
 
 const unreachable = (): never => {
