@@ -5,10 +5,6 @@ import { checkHosts, installPackages } from "./resources/hosts";
 import { openInventory } from "./resources/inventory";
 import { stayUntil } from "./resources/whole";
 
-// The SDK takes a stack trace for every promise of every resource. Mapped back to the sources they cost a fifth of a
-// second of each preview; unmapped they name bin/*.js, which reads the same.
-Reflect.deleteProperty(Error, "prepareStackTrace");
-
 refuseStaleBuild(process.cwd());
 
 const inventory = openInventory();
@@ -22,5 +18,8 @@ const built = inventory.clusters.map((spec) => {
 });
 stayUntil(pulumi.all(built.map(({ cluster }) => cluster.registered)));
 
-/** Per cluster: primary, timeline, nodes with role and lag, connection strings without passwords. */
+/** Per cluster: primary, timeline, nodes with role and lag, connection strings without passwords, which firewalls. */
 export const clusters = Object.fromEntries(built.map(({ name, cluster }) => [name, cluster.outputs]));
+
+/** What `npm run promote` has promoted to this stack; absent where it never did. */
+export const promoted = inventory.promoted;

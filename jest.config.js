@@ -17,6 +17,8 @@ function project(name, testEnvironment = "node") {
 }
 
 module.exports = {
+  // jest's own choice would be one less than there are processors. The e2e suites have their number in scripts/test.ts.
+  maxWorkers: "100%",
   testSequencer: "<rootDir>/test/e2e/support/sequencer.js",
   projects: [
     ...["unit", "contract", "program"].map((name) => project(name)),

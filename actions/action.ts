@@ -3,6 +3,7 @@ import type { Probe } from "../facts/probe";
 /** What people who use the cluster notice of an action, or a DBA has to know before it happens. */
 export type Effect =
   | "upgrade"
+  | "drop"
   | "switchover"
   | "initdb"
   | "witness"
@@ -54,6 +55,12 @@ export interface PutFile extends Common {
   readonly verify?: string;
 }
 
+/** Writes a whole file that is made only then, because it holds a secret that is kept nowhere else. */
+export interface MakeFile extends Omit<PutFile, "do" | "content" | "found"> {
+  readonly do: "makeFile";
+  make(): Promise<string>;
+}
+
 /** Asks a host anew, named as in the inventory. */
 export type Ask = <T>(host: string, probe: Probe<T>) => Promise<T>;
 
@@ -73,7 +80,7 @@ export interface Bracket extends Common {
   readonly after: readonly Action[];
 }
 
-export type Action = Run | PutFile | WaitFor | Bracket;
+export type Action = Run | PutFile | MakeFile | WaitFor | Bracket;
 
 /** @param missing undefined when reached, otherwise what is still missing, with what was seen */
 export function waitFor<T>(

@@ -1,7 +1,7 @@
 import type { FactLoader } from "../facts/loader";
 import type { HostConnection, Shell } from "../ssh/types";
 import type { ActionLog } from "./log";
-import type { Action, Bracket, PutFile, Run, WaitFor } from "./action";
+import type { Action, Bracket, MakeFile, PutFile, Run, WaitFor } from "./action";
 import { putFileFailure, putFileScript } from "./putFile";
 import { NEVER, Stopped, untilGivenUp } from "./stop";
 
@@ -70,7 +70,8 @@ export class Executor {
     if (code !== 0) throw new ActionFailed(action, `exit status ${code}: ${said}`);
   }
 
-  private async putFile(action: PutFile): Promise<void> {
+  private async putFile(given: PutFile | MakeFile): Promise<void> {
+    const action: PutFile = given.do === "putFile" ? given : { ...given, do: "putFile", content: await given.make() };
     const { code, said } = await this.send(action, { script: putFileScript(action), stdin: action.content });
     if (code !== 0) throw new ActionFailed(action, putFileFailure(code, action) ?? `exit status ${code}: ${said}`);
   }
@@ -135,7 +136,7 @@ function stoppedBefore(action: Action, stop: AbortSignal): Stopped {
   return new Stopped(message);
 }
 
-function stoppedWithin(action: Run | PutFile, stop: AbortSignal): Stopped {
+function stoppedWithin(action: Run | PutFile | MakeFile, stop: AbortSignal): Stopped {
   return new Stopped(
     `${action.host}: stopped: ${reasonOf(stop)}\n  while: ${action.why}\n  It may go on on the host. ` +
       `Type "pulumi up" to go on: it looks at the host first.`,

@@ -1,15 +1,26 @@
 import { checkAccess } from "./checkAccess";
+import { checkContent } from "./checkContent";
 import { checkFailover } from "./checkFailover";
 import { checkHosts } from "./checkHosts";
 import { checkLayout } from "./checkLayout";
+import { checkLockout } from "./checkLockout";
 import { checkNodes } from "./checkNodes";
 import { checkDetection, checkOptions, checkSettings } from "./checkSettings";
 import { checkPlacement } from "./checkPlacement";
+import { checkRequire } from "./checkRequire";
 import { checkSecrets } from "./checkSecrets";
+import { checkTls } from "./checkTls";
 import { type Located, nodeAt, type Path, problemAt } from "./located";
 import type { RawCluster, RawInventory } from "./schema";
 import type { Problem } from "./types";
 import type { Validated } from "./validate";
+
+/** What is known of the stack's secrets. */
+export interface Secrets {
+  has(name: string): boolean;
+  /** Absent: values are not known here. */
+  get?(name: string): string | undefined;
+}
 
 /** What the checks look at, and where they put what they find. */
 export class Checked {
@@ -20,7 +31,7 @@ export class Checked {
   constructor(
     readonly root: Located,
     validated: Validated,
-    readonly hasSecret: (name: string) => boolean,
+    readonly secrets: Secrets,
   ) {
     this.raw = validated.sound;
     this.isWhole = validated.isWhole;
@@ -46,8 +57,8 @@ export class Checked {
 }
 
 /** Everything that the schema cannot say: references, what must be unique, what contradicts, what is not safe. */
-export function check(root: Located, validated: Validated, hasSecret: (name: string) => boolean): Problem[] {
-  const checked = new Checked(root, validated, hasSecret);
+export function check(root: Located, validated: Validated, secrets: Secrets): Problem[] {
+  const checked = new Checked(root, validated, secrets);
   checkHosts(checked);
   checkPlacement(checked);
   for (const [name, cluster] of checked.clusters()) {
@@ -58,6 +69,10 @@ export function check(root: Located, validated: Validated, hasSecret: (name: str
     checkFailover(checked, name, cluster);
     checkDetection(checked, name, cluster);
     checkAccess(checked, name, cluster);
+    checkContent(checked, name, cluster);
+    checkLockout(checked, name, cluster);
+    checkTls(checked, name, cluster);
+    checkRequire(checked, name, cluster);
   }
   checkSecrets(checked);
   return checked.problems;

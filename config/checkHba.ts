@@ -29,7 +29,9 @@ export function hbaProblems(rule: WrittenRule): RuleProblem[] {
   }
   const address = addressProblem(rule);
   if (address !== undefined) problems.push({ key: "address", message: address });
-  if (INSECURE.includes(rule.method) && !rule.insecure) {
+  // Over the network ident asks a server that the client's machine runs (PostgreSQL documentation, "Ident Authentication").
+  const isInsecure = INSECURE.includes(rule.method) || (rule.method === "ident" && rule.type !== "local");
+  if (isInsecure && !rule.insecure) {
     const message = `the method '${rule.method}' is not safe; use scram-sha-256, or say 'insecure: true' beside it`;
     problems.push({ key: "method", message });
   }

@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
+import { familyLayout } from "../families";
 import type { Checked } from "./check";
+import { hostFamily } from "./deriveCluster";
 import { resolvePath } from "./deriveHosts";
 import { isAddress } from "./network";
 import { unknownName } from "./nearest";
+import { fingerprintsOf } from "./openpgp";
 import type { RawHost } from "./schema";
 
 type Repository = NonNullable<RawHost["repository"]>;
@@ -22,6 +25,7 @@ export function checkHosts(checked: Checked): void {
     checkRepository(checked, [...at, "repository"], host.repository);
   }
   checkRepository(checked, ["defaults", "repository"], defaults.repository);
+  checkKinds(checked);
   const jump = defaults.ssh?.jump;
   if (jump !== undefined && !checked.names("hosts").includes(jump)) {
     checked.report(["defaults", "ssh", "jump"], unknownName("host", jump, checked.names("hosts")));
@@ -70,6 +74,33 @@ function jumpOf(checked: Checked, name: string): string | undefined {
   return own ?? (fallback === name ? undefined : fallback);
 }
 
+/** A repository has suite and components for apt, and neither for dnf. Reported once where many hosts share it. */
+function checkKinds(checked: Checked): void {
+  const { hosts, defaults } = checked.raw;
+  const reported = new Set<string>();
+  for (const [name, host] of Object.entries(hosts)) {
+    const at = host.repository === undefined ? ["defaults", "repository"] : ["hosts", name, "repository"];
+    const repository = host.repository ?? defaults.repository;
+    if (repository === undefined || !checked.isWhole(at) || !checked.isWhole(["hosts", name])) continue;
+    const isApt = familyLayout(hostFamily(name, checked.raw)).packageManager === "apt";
+    for (const key of ["suite", "components"] as const) {
+      if (
+        (repository[key] !== undefined) === isApt ||
+        reported.has([...at, key].join(".")) ||
+        !checked.isWhole([...at, key])
+      )
+        continue;
+      reported.add([...at, key].join("."));
+      if (isApt) checked.report(at, `'${key}' is missing: '${name}' gets packages from it with apt`);
+      else
+        checked.report(
+          [...at, key],
+          `'${name}' gets packages from it with dnf, which knows no ${key}; remove it, or give the host a repository of its own`,
+        );
+    }
+  }
+}
+
 function checkRepository(checked: Checked, at: string[], repository: Repository | undefined): void {
   if (!repository || !checked.isWhole(at)) return;
   if ((repository.key === undefined) === (repository.key_file === undefined)) {
@@ -82,12 +113,22 @@ function checkRepository(checked: Checked, at: string[], repository: Repository 
       "this is no ASCII-armoured public key: expected -----BEGIN PGP PUBLIC KEY BLOCK-----",
     );
   }
+  if (repository.key !== undefined) checkFingerprint(checked, at, repository, repository.key);
   if (repository.key_file === undefined) return;
   const path = resolvePath(repository.key_file, checked.fileOf([...at, "key_file"]));
   try {
     // A directory may be accessible, too, and is no file.
-    readFileSync(path);
+    checkFingerprint(checked, at, repository, readFileSync(path, "utf8"));
   } catch {
     checked.report([...at, "key_file"], `cannot read the key file ${path}`);
   }
+}
+
+function checkFingerprint(checked: Checked, at: string[], { key_fingerprint: given }: Repository, key: string): void {
+  if (given === undefined) return;
+  const wanted = given.replaceAll(" ", "").toUpperCase();
+  const found = fingerprintsOf(key);
+  if (found.length === 1 && found[0] === wanted) return;
+  const is = found.length === 0 ? "holds no key that can be read" : `has ${found.join(" and ")}`;
+  checked.report([...at, "key_fingerprint"], `the key of the repository ${is}, wanted ${wanted} and no other`);
 }

@@ -9,10 +9,19 @@ export function checkLayout(checked: Checked, name: string, cluster: RawCluster)
     refuseForeign(checked, at, cluster);
     return;
   }
+  if (cluster.monitoring !== undefined) {
+    checked.report(
+      [...at, "monitoring"],
+      "a cluster with a layout gets no units from this program; remove 'monitoring'",
+    );
+  }
   for (const key of ["hba", "clients"] as const) {
     if (cluster[key].length === 0) continue;
     const message = `a cluster with a layout has its pg_hba.conf in 'hba_lines', and its hosts' firewalls are left alone; remove '${key}'`;
     checked.report([...at, key], message);
+  }
+  if (cluster.rolling.unit_changes) {
+    checked.report([...at, "rolling", "unit_changes"], "units that others have written are left as they are");
   }
   if (cluster.allow_data_loss) {
     checked.report([...at, "allow_data_loss"], "data that others have made are never removed by this program");

@@ -1,7 +1,8 @@
 import type { Checked } from "./check";
-import { dataDirectory } from "./deriveCluster";
+import { clusterFamily, dataDirectory, hostFamily } from "./deriveCluster";
 import type { Path } from "./located";
 import type { RawCluster } from "./schema";
+import type { Family } from "./types";
 
 interface Claim {
   readonly cluster: string;
@@ -16,13 +17,15 @@ export function checkPlacement(checked: Checked): void {
   for (const [name, cluster] of checked.clusters()) {
     const at = ["postgresql_clusters", name];
     const isDirectorySound = checkDirectory(checked, at, cluster);
+    const family = clusterFamily(cluster, checked.raw);
+    checkFamily(checked, at, cluster, family);
     for (const host of checkHosts(checked, at, cluster)) {
       if (checked.isWhole([...at, "port"])) {
         claim(ports, host, { cluster: name, value: String(cluster.port), path: [...at, "port"] });
       }
       if (isDirectorySound) {
         const path = [...at, "data_directory"];
-        claim(directories, host, { cluster: name, value: dataDirectory(name, cluster), path });
+        claim(directories, host, { cluster: name, value: dataDirectory(name, cluster, family), path });
       }
     }
   }
@@ -30,6 +33,20 @@ export function checkPlacement(checked: Checked): void {
   const isNested = (a: string, b: string) => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
   reportClashes(checked, ports, "port", (a, b) => a === b);
   reportClashes(checked, directories, "directory", isNested);
+}
+
+/** Paths are one for all nodes of a cluster, and each family has its own. */
+function checkFamily(checked: Checked, at: string[], { nodes }: RawCluster, family: Family): void {
+  const [first] = Object.values(nodes);
+  for (const [node, { host }] of Object.entries(nodes)) {
+    const path = [...at, "nodes", node, "host"];
+    const own = hostFamily(host, checked.raw);
+    if (own === family || !checked.isWhole(path) || !checked.isWhole(["hosts", host])) continue;
+    checked.report(
+      path,
+      `'${host}' is of the family ${own}, '${first?.host}' of ${family}; a cluster has hosts of one family`,
+    );
+  }
 }
 
 /** A host has one version of a package. */

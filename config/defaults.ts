@@ -13,11 +13,6 @@ export const DEFAULTS = {
 export const SUPPORTED_VERSIONS = [13, 14, 15, 16, 17] as const;
 export type PostgresVersion = (typeof SUPPORTED_VERSIONS)[number];
 
-/** Where a family's packages keep the data of a cluster, unless the inventory says otherwise. */
-export function defaultDataDirectory(family: "debian", version: number, cluster: string): string {
-  return { debian: `/var/lib/postgresql/${version}/${cluster}` }[family];
-}
-
 /** A name and what it may look like, said in words for the error message. */
 export interface NameRule {
   readonly pattern: RegExp;
@@ -41,6 +36,7 @@ export const SECRET_NAME: NameRule = {
   pattern: /^[A-Za-z][A-Za-z0-9_.-]{0,99}$/,
   rule: "a letter, then letters, digits, _, . and -, 100 at most",
 };
+export const HBA_OPTION: NameRule = { pattern: /^[a-z][a-z0-9_]{0,39}$/, rule: "lower-case letters, digits and _" };
 export const SETTING_NAME: NameRule = {
   pattern: /^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$/,
   rule: "lower-case letters, digits and _, with one . for an extension's setting",

@@ -1,13 +1,23 @@
 import { posix } from "node:path";
-import { DEFAULTS, defaultDataDirectory } from "./defaults";
+import { familyLayout } from "../families";
+import { DEFAULTS } from "./defaults";
+import { deriveDatabases, deriveRemoved, deriveRoles } from "./deriveContent";
 import { deriveFencing } from "./deriveFencing";
 import { deriveHba } from "./deriveHba";
 import { deriveRepmgrOptions } from "./deriveRepmgr";
 import { canonicalValues, deriveSettings } from "./deriveSettings";
+import { deriveNodeTls, deriveTls, type ReadFile } from "./deriveTls";
+import { deriveMonitoring } from "./monitoring";
 import { locationOf, priorityOf } from "./nodeDefaults";
 import type { RawCluster, RawInventory, RawNode } from "./schema";
 import type { RawLayout } from "./schemaLayout";
-import type { ClusterLayout, ClusterSpec, NodeSpec } from "./types";
+import type { ClusterLayout, ClusterSpec, Family, NodeSpec } from "./types";
+
+/** What an inventory says of families, defaults filled in or not. */
+interface FamilyWords {
+  readonly defaults?: { readonly family?: Family };
+  readonly hosts?: Readonly<Record<string, { readonly family?: Family } | undefined>>;
+}
 
 /** The name of the stack secret with the password of the role repmgr. */
 export function repmgrSecret(cluster: string, raw: RawCluster): string {
@@ -15,39 +25,58 @@ export function repmgrSecret(cluster: string, raw: RawCluster): string {
 }
 
 /** PGDATA on every host of the cluster, normalised so that equal directories are equal strings. */
-export function dataDirectory(cluster: string, raw: RawCluster): string {
-  const path = raw.data_directory ?? defaultDataDirectory(DEFAULTS.family, raw.version, cluster);
+export function dataDirectory(cluster: string, raw: RawCluster, family: Family): string {
+  const path = raw.data_directory ?? familyLayout(family).dataDirectory(raw.version, cluster);
   return posix.normalize(path).replace(/(?!^)\/+$/, "");
 }
 
-/** A cluster of a valid inventory with everything that follows from it. */
-export function deriveCluster(name: string, raw: RawCluster, inventory: RawInventory): ClusterSpec {
-  const nodes = deriveNodes(raw, inventory);
-  const firstHost = inventory.hosts[nodes[0]?.host ?? ""];
+/** The family of a host; of one that the inventory does not have, the default. */
+export function hostFamily(host: string, { hosts, defaults }: FamilyWords): Family {
+  return hosts?.[host]?.family ?? defaults?.family ?? DEFAULTS.family;
+}
+
+/** The family of a cluster's hosts: they all have the same. */
+export function clusterFamily({ nodes }: Pick<RawCluster, "nodes">, inventory: FamilyWords): Family {
+  return hostFamily(Object.values(nodes)[0]?.host ?? "", inventory);
+}
+
+/**
+ * A cluster of a valid inventory with everything that follows from it.
+ * @param read reads a file that the inventory names at a path below the cluster
+ */
+export function deriveCluster(name: string, raw: RawCluster, inventory: RawInventory, read: ReadFile): ClusterSpec {
+  const nodes = deriveNodes(name, raw, inventory, read);
+  const family = clusterFamily(raw, inventory);
+  const data = dataDirectory(name, raw, family);
+  const settings = deriveSettings(name, raw, family);
   return {
     name,
     version: raw.version,
     port: raw.port,
-    family: firstHost?.family ?? inventory.defaults.family,
-    dataDirectory: dataDirectory(name, raw),
+    family,
+    dataDirectory: data,
     layout: raw.layout && deriveLayout(raw.layout),
     nodes,
-    settings: deriveSettings(name, raw),
+    settings,
     hba: deriveHba(raw, nodes),
     hbaLines: raw.hba_lines,
     clients: raw.clients,
+    tls: raw.tls && deriveTls(raw.tls, read),
     failover: raw.failover,
     packageVersion: raw.package_version,
     preferredPrimary: raw.preferred_primary,
     switchBack: raw.rolling.switch_back,
+    restartsForUnit: raw.rolling.unit_changes,
     fencing: deriveFencing(raw),
     startWithoutPeers: raw.start_without_peers,
     eventCommand: raw.events.command,
     synchronous: raw.synchronous,
+    monitoring: deriveMonitoring(raw.monitoring, data, settings.ssl_cert_file),
     repmgrOptions: deriveRepmgrOptions(raw),
     repmgrPasswordSecret: repmgrSecret(name, raw),
     roles: deriveRoles(raw),
-    databases: Object.entries(raw.databases).map(([database, own]) => ({ name: database, ...own })),
+    databases: deriveDatabases(raw),
+    ...deriveRemoved(raw),
     hooks: { afterDeploy: raw.hooks.after_deploy },
     checksums: raw.checksums,
     protect: raw.protect,
@@ -55,7 +84,7 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
   };
 }
 
-function deriveNodes(raw: RawCluster, inventory: RawInventory): NodeSpec[] {
+function deriveNodes(cluster: string, raw: RawCluster, inventory: RawInventory, read: ReadFile): NodeSpec[] {
   const nodes = Object.entries(raw.nodes).map(([name, node]) => ({
     name,
     id: node.id,
@@ -67,6 +96,7 @@ function deriveNodes(raw: RawCluster, inventory: RawInventory): NodeSpec[] {
     upstream: node.upstream,
     ...delayed(raw, node),
     repmgrOptions: Object.fromEntries(Object.entries(node.repmgr).map(([option, value]) => [option, String(value)])),
+    tls: deriveNodeTls(cluster, raw, [name, node], inventory.hosts, read),
   }));
   return nodes.sort((a, b) => a.id - b.id);
 }
@@ -91,17 +121,4 @@ function deriveLayout(raw: RawLayout): ClusterLayout {
     socketDirectory: raw.socket_directory,
     logDirectory: raw.log_directory,
   };
-}
-
-function deriveRoles(raw: RawCluster): ClusterSpec["roles"] {
-  return Object.entries(raw.roles).map(([name, role]) => ({
-    name,
-    login: role.login,
-    createdb: role.createdb,
-    createrole: role.createrole,
-    superuser: role.superuser,
-    replication: role.replication,
-    connectionLimit: role.connection_limit,
-    passwordSecret: role.password_secret,
-  }));
 }

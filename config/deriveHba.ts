@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { kept } from "./deriveContent";
 import type { RawCluster } from "./schema";
 import type { HbaRule, NodeSpec } from "./types";
 
@@ -11,18 +12,27 @@ const LOOPBACK = ["127.0.0.1/32", "::1/128"];
  */
 export function deriveHba(raw: RawCluster, nodes: readonly NodeSpec[]): HbaRule[] {
   if (raw.layout !== undefined) return [];
+  const type = overNetwork(raw);
   const peers = [...new Set([...LOOPBACK, ...nodes.map((node) => hostAddress(node.address))])];
   return [
     { type: "local", database: "all", user: "postgres", method: "peer" },
     { type: "local", database: "replication", user: "repmgr", method: SCRAM },
     ...peers.flatMap((address): HbaRule[] => [
-      { type: "host", database: "repmgr", user: "repmgr", address, method: SCRAM },
-      { type: "host", database: "replication", user: "repmgr", address, method: SCRAM },
+      { type, database: "repmgr", user: "repmgr", address, method: SCRAM },
+      { type, database: "replication", user: "repmgr", address, method: SCRAM },
     ]),
-    ...raw.hba.map(({ type, database, user, address, method }) => ({ type, database, user, address, method })),
+    ...raw.hba.map(({ type, database, user, address, method, options }) => ({
+      ...{ type, database, user, address, method },
+      ...(Object.keys(options).length === 0 ? {} : { options }),
+    })),
     ...clientRules(raw),
     { type: "local", database: "all", user: "all", method: SCRAM },
   ];
+}
+
+/** With TLS nobody gets in over the network without it. */
+function overNetwork({ tls }: RawCluster): "host" | "hostssl" {
+  return tls === undefined ? "host" : "hostssl";
 }
 
 /** An address alone as pg_hba.conf wants it: with the full mask, or the name itself. */
@@ -33,9 +43,11 @@ function hostAddress(address: string): string {
 
 /** A network gets to the declared databases with the declared roles, and to nothing else. */
 function clientRules(raw: RawCluster): HbaRule[] {
-  const roles = Object.entries(raw.roles).filter(([, role]) => role.login && role.password_secret !== undefined);
+  const roles = kept(raw.roles).filter(([, role]) => role.login && role.password_secret !== undefined);
   const user = roles.map(([name]) => name).join(",");
-  const database = Object.keys(raw.databases).join(",");
+  const database = kept(raw.databases)
+    .map(([name]) => name)
+    .join(",");
   if (user === "" || database === "") return [];
-  return raw.clients.map((address) => ({ type: "host", database, user, address, method: SCRAM }));
+  return raw.clients.map((address) => ({ type: overNetwork(raw), database, user, address, method: SCRAM }));
 }

@@ -98,7 +98,8 @@ export class HostDeriver {
 
   private repository(raw: RawRepository, at: readonly string[], readKey: (path: string) => string): RepositorySpec {
     const { name, uri, suite, components } = raw;
+    const parts = { ...(suite === undefined ? {} : { suite }), ...(components === undefined ? {} : { components }) };
     const file = raw.key_file && resolvePath(raw.key_file, this.fileOf([...at, "key_file"]));
-    return { name, uri, suite, components, key: raw.key ?? (file ? readKey(file) : "") };
+    return { name, uri, ...parts, key: raw.key ?? (file ? readKey(file) : "") };
   }
 }

@@ -22,7 +22,8 @@ export function deriveRepmgrOptions(raw: RawCluster): Record<string, string> {
   return {
     log_level: "INFO",
     monitor_interval_secs: "2",
-    monitoring_history: "true",
+    // Every standby would write a row every two seconds, to a table that only grows and that nothing here reads.
+    monitoring_history: "false",
     connection_check_type: "ping",
     reconnect_attempts: "6",
     reconnect_interval: "10",
@@ -97,16 +98,26 @@ function keptConf({ dataDirectory, failover, repmgrOptions }: ClusterSpec, node:
   };
 }
 
+/**
+ * A query whose answer never comes, because the link is cut or the host is gone, fails within ten seconds: repmgrd has no
+ * deadline of its own for it, and looks at nothing else meanwhile.
+ * libpq parameters: PostgreSQL documentation, 34.1.2 "Parameter Key Words".
+ */
+const SILENCE = { keepalives_idle: 5, keepalives_interval: 1, keepalives_count: 5, tcp_user_timeout: 5_000 } as const;
+
 /** How every node, and repmgr on it, reaches a node's database repmgr. Holds no password. */
 export function nodeConninfo(cluster: ClusterSpec, node: NodeSpec, passFile: string): string {
   if (node.repmgrOptions.conninfo !== undefined) return node.repmgrOptions.conninfo;
   const parts = { host: node.address, port: cluster.port, user: "repmgr", dbname: "repmgr", connect_timeout: 2 };
-  const pairs = Object.entries({ ...parts, passfile: passFile });
+  const pairs = Object.entries({ ...parts, ...SILENCE, passfile: passFile });
   return pairs.map(([key, value]) => `${key}=${conninfoValue(String(value))}`).join(" ");
 }
 
+type ServiceOption =
+  `service_${"start" | "stop" | "restart" | "reload"}_command` | `repmgrd_service_${"start" | "stop"}_command`;
+
 /** The exact commands that the sudoers file of the cluster has to allow. */
-export function serviceCommands(cluster: string): Record<string, string> {
+export function serviceCommands(cluster: string): Record<ServiceOption, string> {
   const systemctl = (verb: string, unit: string) => `/usr/bin/sudo /usr/bin/systemctl ${verb} ${unit}`;
   const postgres = `postgresql-${cluster}`;
   const repmgrd = `repmgrd-${cluster}`;

@@ -1,5 +1,7 @@
+import { clusterPaths } from "../families";
 import { deriveFencing } from "./deriveFencing";
 import type { RawCluster } from "./schema";
+import type { Family } from "./types";
 
 /** A setting as postgresql.conf wants it, without quotes. */
 export function canonicalValue(value: string | number | boolean): string {
@@ -22,7 +24,7 @@ export function preloadLibraries(own: string | undefined): string {
 }
 
 /** The managed part of postgresql.conf: defaults, what repmgr and the program need, and the user's own settings. */
-export function deriveSettings(cluster: string, raw: RawCluster): Record<string, string> {
+export function deriveSettings(cluster: string, raw: RawCluster, family: Family): Record<string, string> {
   const own = Object.entries(canonicalValues(raw.settings));
   if (raw.layout !== undefined) return Object.fromEntries(own);
   const settings: Record<string, string> = {
@@ -31,6 +33,7 @@ export function deriveSettings(cluster: string, raw: RawCluster): Record<string,
     ...fencingSettings(raw),
     ...Object.fromEntries(own),
     ...required(cluster, raw.port),
+    ...tlsSettings(cluster, raw, family),
   };
   // Then PgCluster sets it, once enough standbys stream.
   if (raw.synchronous !== undefined) delete settings.synchronous_standby_names;
@@ -68,6 +71,19 @@ function crashSettings({ failover }: RawCluster): Record<string, string> {
 function fencingSettings(raw: RawCluster): Record<string, string> {
   const fencing = deriveFencing(raw);
   return fencing === undefined ? {} : { wal_sender_timeout: `${fencing.walSenderTimeout}s` };
+}
+
+/** Certificate and key are one file, so that no moment leaves a server with two that do not belong together. */
+function tlsSettings(cluster: string, { tls }: RawCluster, family: Family): Record<string, string> {
+  if (tls === undefined) return {};
+  const { certificate, authorities } = clusterPaths({ family, cluster, dataDirectory: "" });
+  return {
+    ssl: "on",
+    ssl_cert_file: certificate,
+    ssl_key_file: certificate,
+    ssl_ca_file: authorities,
+    ssl_min_protocol_version: tls.min_protocol,
+  };
 }
 
 function required(cluster: string, port: number): Record<string, string> {

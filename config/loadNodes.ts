@@ -1,5 +1,5 @@
 import { DEFAULTS } from "./defaults";
-import { dataDirectory } from "./deriveCluster";
+import { clusterFamily, dataDirectory } from "./deriveCluster";
 import { toPlain } from "./located";
 import { formatProblems } from "./problems";
 import { readInventory } from "./readInventory";
@@ -23,7 +23,8 @@ export interface InventoryNode {
 export function loadNodes(path: string): readonly InventoryNode[] {
   const { root, problems } = readInventory(path);
   if (!root) throw new Error(formatProblems(problems));
-  const clusters = (toPlain(root) as Partial<RawInventory>).postgresql_clusters ?? {};
+  const inventory = toPlain(root) as Partial<RawInventory>;
+  const clusters = inventory.postgresql_clusters ?? {};
   return Object.entries(clusters).flatMap(([cluster, raw]) =>
     Object.entries(raw.nodes).map(([node, { id, host }]) => ({
       cluster,
@@ -33,7 +34,7 @@ export function loadNodes(path: string): readonly InventoryNode[] {
       version: raw.version,
       // The schema, which has not been read here, knows the default.
       port: (raw.port as number | undefined) ?? DEFAULTS.postgresPort,
-      dataDirectory: dataDirectory(cluster, raw),
+      dataDirectory: dataDirectory(cluster, raw, clusterFamily(raw, inventory)),
     })),
   );
 }

@@ -4,11 +4,18 @@ import { type Located, nodeAt } from "./located";
 import { parseYaml } from "./parseYaml";
 import type { Problem } from "./types";
 
+export interface ReadInventory {
+  readonly root?: Located;
+  readonly problems: Problem[];
+  /** The files that were read, the given one first, then what it extends. */
+  readonly layers: readonly string[];
+}
+
 /**
  * Reads an inventory file and the files it extends, merged: dictionaries are merged, everything else is replaced,
  * null removes. Every value keeps the file and line it came from. Problems are returned, never thrown.
  */
-export function readInventory(path: string): { root?: Located; problems: Problem[] } {
+export function readInventory(path: string): ReadInventory {
   return readLayer(path, undefined, []);
 }
 
@@ -17,28 +24,29 @@ interface Origin {
   readonly line: number;
 }
 
-function readLayer(path: string, from: Origin | undefined, above: readonly string[]): ReturnType<typeof readInventory> {
+function readLayer(path: string, from: Origin | undefined, above: readonly string[]): ReadInventory {
   const at = { file: from?.file ?? path, line: from?.line ?? 1, path: from ? "extends" : "" };
+  const layers = [path];
   if (above.includes(path)) {
-    return { problems: [{ ...at, message: `'extends' goes in a circle: ${[...above, path].join(" -> ")}` }] };
+    return { problems: [{ ...at, message: `'extends' goes in a circle: ${[...above, path].join(" -> ")}` }], layers };
   }
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    return { problems: [{ ...at, message: `cannot read ${path}: ${reason(error)}` }] };
+    return { problems: [{ ...at, message: `cannot read ${path}: ${reason(error)}` }], layers };
   }
   const { root, problems } = parseYaml(text, path);
   const base = root && nodeAt(root, ["extends"]);
-  if (!root || !base) return { root: root && withoutNulls(root), problems };
+  if (!root || !base) return { root: root && withoutNulls(root), problems, layers };
   if (base.content.kind !== "scalar" || typeof base.content.value !== "string") {
     const message = "expected the name of a file, relative to this one";
-    return { problems: [...problems, { file: path, line: base.line, path: "extends", message }] };
+    return { problems: [...problems, { file: path, line: base.line, path: "extends", message }], layers };
   }
   const lower = readLayer(beside(path, base.content.value), base, [...above, path]);
   // Without the layer below almost everything would be missing: its own problem says it all.
-  if (!lower.root) return { problems: [...lower.problems, ...problems] };
-  return { root: withoutNulls(merge(lower.root, root)), problems: [...lower.problems, ...problems] };
+  const all = { problems: [...lower.problems, ...problems], layers: [...layers, ...lower.layers] };
+  return lower.root ? { ...all, root: withoutNulls(merge(lower.root, root)) } : all;
 }
 
 /** Not made absolute: problems name files the way the person named the first one. */

@@ -5,7 +5,11 @@ import { repositorySchema, sshSchema, textOf } from "./schemaParts";
 import { HOST_NAME, CLUSTER_OR_NODE_NAME } from "./defaults";
 import { named } from "./schemaParts";
 
-const family = z.enum(["debian"]).describe("Which family of distributions the host runs.");
+const family = z
+  .enum(["debian", "redhat"])
+  .describe(
+    "Which family of distributions the host runs. redhat: RHEL, Rocky, Alma, Oracle. One for all hosts of a cluster.",
+  );
 
 const defaultsSchema = z
   .strictObject({
@@ -37,11 +41,26 @@ const hostSchema = z
   })
   .describe("A host. It does nothing until a node of a cluster names it.");
 
+const requireSchema = z
+  .strictObject({
+    checksums: z.boolean().default(false).describe("Data checksums."),
+    tls: z.boolean().default(false).describe("'ssl' is on, and nobody but the nodes gets in without it."),
+    synchronous: z.boolean().default(false).describe("Synchronous replication."),
+    witness: z.boolean().default(false).describe("A witness."),
+    protect: z.boolean().default(false).describe("'protect: true'."),
+    promoted: z
+      .boolean()
+      .default(false)
+      .describe("What this inventory extends is as it was when 'npm run promote' promoted it to this stack."),
+  })
+  .describe("What every cluster of this inventory must have; a preview fails with all that one lacks.");
+
 /** The whole inventory file, after merging what it extends. The JSON Schema and the reference come from here. */
 export const inventorySchema = z
   .strictObject({
     extends: textOf("Another inventory file, relative to this one, that this one is laid over.").optional(),
     defaults: defaultsSchema.prefault({}),
+    require: requireSchema.prefault({}),
     hosts: named(HOST_NAME, hostSchema).describe("The hosts, by name."),
     postgresql_clusters: named(CLUSTER_OR_NODE_NAME, clusterSchema).describe("The clusters, by name."),
   })

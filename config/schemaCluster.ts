@@ -1,10 +1,21 @@
 import { z } from "zod";
-import { CLUSTER_OR_NODE_NAME, DEFAULTS, SECRET_NAME, SETTING_NAME, SQL_NAME, SUPPORTED_VERSIONS } from "./defaults";
+import {
+  CLUSTER_OR_NODE_NAME,
+  DEFAULTS,
+  HBA_OPTION,
+  SECRET_NAME,
+  SETTING_NAME,
+  SQL_NAME,
+  SUPPORTED_VERSIONS,
+} from "./defaults";
 import { hbaProblems } from "./checkHba";
 import { delayProblem } from "./delay";
 import { parseNetwork } from "./network";
+import { databaseSchema, roleSchema } from "./schemaContent";
 import { layoutSchema } from "./schemaLayout";
+import { monitoringSchema } from "./schemaMonitoring";
 import { named, nameOf, settingValue, textOf } from "./schemaParts";
+import { tlsSchema } from "./schemaTls";
 
 const nodeSchema = z
   .strictObject({
@@ -55,39 +66,22 @@ const hbaSchema = z
     address: textOf("Network as CIDR, or samehost or samenet. Not for local.").optional(),
     method: z
       .enum(["scram-sha-256", "cert", "peer", "ident", "gss", "reject", "md5", "password", "trust"])
-      .describe("How to prove who one is. md5, password and trust need 'insecure: true' beside them."),
+      .describe(
+        "How to prove who one is. md5, password, trust and ident over the network need 'insecure: true' beside them.",
+      ),
+    options: named(HBA_OPTION, textOf("Its value.").regex(/^[^"]*$/, "must hold no double quote"))
+      .default({})
+      .describe("Options of the method, such as clientcert: verify-full or map: people."),
     open_to_world: z.boolean().default(false).describe("Allows an address that is everybody: 0.0.0.0/0 or ::/0."),
-    insecure: z.boolean().default(false).describe("Allows the methods md5, password and trust."),
+    insecure: z
+      .boolean()
+      .default(false)
+      .describe("Allows the methods md5, password, trust, and ident over the network."),
   })
   .superRefine((rule, context) => {
     for (const { key, message } of hbaProblems(rule)) context.addIssue({ code: "custom", path: [key], message });
   })
   .describe("A line of pg_hba.conf.");
-
-const roleSchema = z
-  .strictObject({
-    login: z.boolean().default(true).describe("May log in."),
-    createdb: z.boolean().default(false).describe("May create databases."),
-    createrole: z.boolean().default(false).describe("May create roles."),
-    superuser: z.boolean().default(false).describe("May do everything."),
-    replication: z.boolean().default(false).describe("May stream the write-ahead log."),
-    connection_limit: z.int().min(-1).default(-1).describe("Connections at once; -1: no limit."),
-    password_secret: nameOf(
-      SECRET_NAME,
-      "Name of the stack secret with its password; none: it has no password.",
-    ).optional(),
-  })
-  .describe("A role of the cluster.");
-
-const databaseSchema = z
-  .strictObject({
-    owner: textOf("Role in 'roles' that owns it. Default: postgres.").optional(),
-    extensions: z
-      .array(z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, "no good name: lower-case letters, digits, _ and -"))
-      .default([])
-      .describe("Extensions to create in it."),
-  })
-  .describe("A database of the cluster.");
 
 const hookSchema = z
   .strictObject({
@@ -124,7 +118,9 @@ export const clusterSchema = z
       })
       .describe("Major version of PostgreSQL."),
     port: z.int().min(1024).max(65535).default(DEFAULTS.postgresPort).describe("Port on every host of the cluster."),
-    data_directory: textOf("PGDATA on every host. Default: /var/lib/postgresql/<version>/<cluster>.").optional(),
+    data_directory: textOf(
+      "PGDATA on every host. Default: /var/lib/postgresql/<version>/<cluster>; redhat: /var/lib/pgsql/<version>/<cluster>/data.",
+    ).optional(),
     layout: layoutSchema.optional(),
     nodes: named(CLUSTER_OR_NODE_NAME, nodeSchema).describe("The nodes, by name."),
     settings: named(SETTING_NAME, settingValue)
@@ -142,14 +138,15 @@ export const clusterSchema = z
       )
       .default([])
       .describe("The lines of pg_hba.conf as they stand. Only in a cluster with a layout."),
+    tls: tlsSchema.optional(),
     failover: z
       .enum(["automatic", "manual"])
       .default("automatic")
       .describe("Who promotes a standby when the primary is lost."),
     package_version: textOf(
-      "Exact version of the package postgresql-<version>. 'up' installs it and restarts node by node. Default: none, as installed.",
+      "Exact version of the server's packages. 'up' installs it and restarts node by node. Default: none, as installed.",
     )
-      .regex(/^[0-9][0-9A-Za-z.+~:-]*$/, "no version of a package, such as 17.6-1.pgdg13+1")
+      .regex(/^[0-9][0-9A-Za-z.+~^_:-]*$/, "no version of a package, such as 17.6-1.pgdg13+1 or 17.6-1PGDG.rhel9")
       .optional(),
     preferred_primary: textOf(
       "Node that shall be primary: 'up' moves the primary there, gated. Default: whoever is.",
@@ -160,6 +157,12 @@ export const clusterSchema = z
           .boolean()
           .default(false)
           .describe("After a rolling restart the primary moves back to the node that was primary before."),
+        unit_changes: z
+          .boolean()
+          .default(false)
+          .describe(
+            "A new text of the unit that runs PostgreSQL restarts it, node by node. Default: it takes effect at the next restart.",
+          ),
       })
       .prefault({})
       .describe("Restarts that go from node to node."),
@@ -199,6 +202,7 @@ export const clusterSchema = z
       .describe(
         "Synchronous replication: no acknowledged row is lost, and commits wait while too few standbys stream.",
       ),
+    monitoring: monitoringSchema,
     repmgr: repmgrSchema.prefault({}),
     roles: named(SQL_NAME, roleSchema).default({}).describe("Roles, by name."),
     databases: named(SQL_NAME, databaseSchema).default({}).describe("Databases, by name."),
@@ -216,6 +220,7 @@ export const clusterSchema = z
       .default(true)
       .describe("Data checksums. Where data have none, 'up' enables them node by node, each down meanwhile."),
     protect: z.boolean().default(false).describe("Pulumi refuses to delete anything of it, until an `up` with false."),
+    allow_drop: z.boolean().default(false).describe("Lets 'removed: true' drop roles and databases."),
     allow_data_loss: z
       .boolean()
       .default(false)

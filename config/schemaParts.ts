@@ -65,16 +65,23 @@ export const repositorySchema = z
     uri: z
       .string()
       .regex(/^(https?:\/\/|file:\/)[^\s'"]+$/, "expected http://, https:// or file:/ and no spaces or quotes")
-      .describe("Where the repository is."),
+      .describe("Where the repository is. For dnf: the directory that holds repodata."),
     suite: z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9._/+-]*$/, "expected letters, digits and . _ / + -")
-      .describe("Suite, such as bookworm-pgdg."),
+      .describe("Suite, such as bookworm-pgdg. Required for the family debian, and only there.")
+      .optional(),
     components: z
       .array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/+-]*$/, "expected letters, digits and . _ / + -"))
       .min(1, "expected at least one component")
-      .describe("Components, such as main."),
+      .describe("Components, such as main. Required for the family debian, and only there.")
+      .optional(),
     key: z.string().optional().describe("ASCII-armoured public key that the repository is signed with."),
     key_file: textOf("File on this machine that holds that key; instead of 'key'.").optional(),
+    key_fingerprint: z
+      .string()
+      .regex(/^([0-9A-Fa-f]{4} ?){10}$/, "expected the 40 hexadecimal digits of a fingerprint; spaces may part them")
+      .optional()
+      .describe("Fingerprint that the key must have. With it, no other key is trusted, whoever changes the file."),
   })
   .describe("A package repository besides those the host already has.");

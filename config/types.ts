@@ -1,4 +1,5 @@
 import type { HostConnection } from "../ssh/types";
+import type { MonitoringSpec } from "./monitoring";
 
 /** A problem of the input, with the place a person must go to. */
 export interface Problem {
@@ -9,14 +10,17 @@ export interface Problem {
   readonly message: string;
 }
 
-export type Family = "debian";
+export type Family = "debian" | "redhat";
+
+export type PackageManager = "apt" | "dnf";
 
 /** An extra package repository on a host; none: the distribution's own packages are used. */
 export interface RepositorySpec {
   readonly name: string;
   readonly uri: string;
-  readonly suite: string;
-  readonly components: readonly string[];
+  /** Suite and components are apt's; a repository of dnf is all that lies below its address. */
+  readonly suite?: string;
+  readonly components?: readonly string[];
   /** ASCII-armoured public key the repository is signed with. */
   readonly key: string;
 }
@@ -61,6 +65,27 @@ export interface NodeSpec {
   /** Where this node's postgresql.conf and repmgr.conf differ from the others'; besides the delay only in a cluster with a layout. */
   readonly settings: Readonly<Record<string, string>>;
   readonly repmgrOptions: Readonly<Record<string, string>>;
+  /** Only in a cluster with TLS. */
+  readonly tls?: NodeTls;
+}
+
+/** TLS of a cluster. */
+export interface TlsSpec {
+  /** The certificates of the authorities that clients trust, PEM. */
+  readonly authorities: string;
+  /** What the file with them is called; connection strings name it. */
+  readonly caFile: string;
+}
+
+export interface NodeTls {
+  /** Names and addresses that its certificate is for, in order. */
+  readonly names: readonly string[];
+  /** Life of a certificate that the program makes. */
+  readonly days: number;
+  /** The user's own certificate, PEM; absent: the program makes one. */
+  readonly given?: string;
+  /** Name of the stack secret with the private key of that certificate, or of the authority that signs one. */
+  readonly keySecret: string;
 }
 
 export interface HbaRule {
@@ -70,8 +95,11 @@ export interface HbaRule {
   /** CIDR or "samehost"/"samenet"; absent for local. */
   readonly address?: string;
   readonly method: string;
+  /** Options of the method, by name. */
+  readonly options?: Readonly<Record<string, string>>;
 }
 
+/** What is not named is left as it is. */
 export interface RoleSpec {
   readonly name: string;
   readonly login: boolean;
@@ -79,15 +107,59 @@ export interface RoleSpec {
   readonly createrole: boolean;
   readonly superuser: boolean;
   readonly replication: boolean;
+  readonly inherit?: boolean;
+  readonly bypassrls?: boolean;
   readonly connectionLimit: number;
+  /** "2027-01-31T00:00:00Z" or "infinity". */
+  readonly validUntil?: string;
+  /** In order of name. */
+  readonly memberOf?: readonly string[];
+  readonly settings?: Readonly<Record<string, string>>;
   /** Name of the stack secret with the password; absent: the role has none. */
   readonly passwordSecret?: string;
 }
 
+/** A name alone: the version that its package makes. */
+export type ExtensionSpec = string | { readonly name: string; readonly version?: string; readonly schema?: string };
+
+/** What is not named is left as it is. */
 export interface DatabaseSpec {
   readonly name: string;
   readonly owner?: string;
-  readonly extensions: readonly string[];
+  readonly encoding?: string;
+  readonly provider?: "libc" | "icu" | "builtin";
+  readonly locale?: string;
+  /** Counts only when it is made. */
+  readonly template?: string;
+  readonly connectionLimit?: number;
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly extensions: readonly ExtensionSpec[];
+  readonly schemas?: readonly SchemaSpec[];
+  readonly grants?: readonly GrantSpec[];
+  /** On what the grants name nobody else may do anything. */
+  readonly exclusive?: true;
+}
+
+export interface GrantSpec {
+  /** A role, or "public". */
+  readonly to: string;
+  readonly on: "database" | "schema" | "tables" | "sequences" | "functions";
+  readonly schema?: string;
+  /** A default privilege, on what this role will make. */
+  readonly by?: string;
+  /** In order of name. */
+  readonly privileges: readonly string[];
+}
+
+export interface SchemaSpec {
+  readonly name: string;
+  readonly owner?: string;
+}
+
+/** Roles and databases that must not be there any more, by name. */
+export interface RemovedSpec {
+  readonly roles: readonly string[];
+  readonly databases: readonly string[];
 }
 
 export interface HookSpec {
@@ -119,6 +191,8 @@ export interface ClusterSpec {
   readonly hba: readonly HbaRule[];
   /** Networks let in by the firewall, besides the peers. CIDR. */
   readonly clients: readonly string[];
+  /** Absent: the program knows nothing of TLS. */
+  readonly tls?: TlsSpec;
   readonly failover: "automatic" | "manual";
   /** Exact version of the server's package, "17.6-1.pgdg13+1"; absent: whatever is installed. */
   readonly packageVersion?: string;
@@ -126,6 +200,8 @@ export interface ClusterSpec {
   readonly preferredPrimary?: string;
   /** After a rolling restart the primary moves back to where it was. */
   readonly switchBack: boolean;
+  /** A new text of the unit is worth a rolling restart. */
+  readonly restartsForUnit: boolean;
   /** A primary stops that sees too few others; absent: it never does, because nobody else could be promoted, or by wish. */
   readonly fencing?: FencingSpec;
   /** What the start guard does with a former primary when too few nodes answer. */
@@ -133,11 +209,15 @@ export interface ClusterSpec {
   /** Command line given to a shell for each event of repmgr. */
   readonly eventCommand?: string;
   readonly synchronous?: SynchronousSpec;
+  /** Absent: nothing is checked on the hosts. */
+  readonly monitoring?: MonitoringSpec;
   /** repmgr.conf options the user chose, over our defaults; node-specific ones are derived later. */
   readonly repmgrOptions: Readonly<Record<string, string>>;
   readonly repmgrPasswordSecret: string;
   readonly roles: readonly RoleSpec[];
   readonly databases: readonly DatabaseSpec[];
+  /** Absent: nothing is dropped. */
+  readonly removed?: RemovedSpec;
   readonly hooks: { readonly afterDeploy: readonly HookSpec[] };
   /** false: data without checksums stay as they are. */
   readonly checksums: boolean;

@@ -1,21 +1,16 @@
 import type { RepositorySpec } from "../config/types";
-import type { FileFact } from "./file";
-
-export interface AptFile {
-  readonly path: string;
-  readonly content: string;
-}
+import type { Packaging, PackagingFile, RepositoryFiles } from "./packages";
 
 /** postgresql-common reads it whenever a package of a new version is configured (pg_createcluster(1)). */
-export const CREATE_CLUSTER_FILE: AptFile = {
+export const CREATE_CLUSTER_FILE: PackagingFile = {
   path: "/etc/postgresql-common/createcluster.d/repmgr-pulumi.conf",
   content:
     "# Written by repmgr-pulumi: its clusters have their own names, units and ports.\ncreate_main_cluster = false\n",
 };
 
 /** The key and the deb822 source of one repository (sources.list(5)). */
-export function repositoryFiles(repository: RepositorySpec): { key: AptFile; source: AptFile } {
-  const { name, uri, suite, components, key } = repository;
+export function repositoryFiles(repository: RepositorySpec): RepositoryFiles {
+  const { name, uri, suite = "", components = [], key } = repository;
   const keyPath = `/etc/apt/keyrings/repmgr-pulumi-${name}.asc`;
   const lines = [
     "# Written by repmgr-pulumi.",
@@ -31,12 +26,7 @@ export function repositoryFiles(repository: RepositorySpec): { key: AptFile; sou
   };
 }
 
-/** The repository as the host's files give it; undefined when the host does not have it. */
-export function foundRepository(
-  want: RepositorySpec,
-  source: FileFact | undefined,
-  key: FileFact | undefined,
-): RepositorySpec | undefined {
+export const foundRepository: Packaging["foundRepository"] = (want, source, key) => {
   if (source === undefined) return undefined;
   const files = repositoryFiles(want);
   const field = (name: string): string =>
@@ -54,4 +44,4 @@ export function foundRepository(
   if (!looksTheSame || source.content === files.source.content) return found;
   // "Enabled: no" and the like: the fields the program knows are right, and the file is not.
   return { ...found, uri: `${found.uri} (${files.source.path} has other lines, too)` };
-}
+};

@@ -1,101 +1,46 @@
+import { firewalldProbe, type FirewalldFact } from "./firewalld";
+import { nftablesProbe } from "./nftables";
 import type { Probe } from "./probe";
+import type { SourceRule } from "./sourceRule";
+import { type UfwDenial, type UfwFact, ufwProbe } from "./ufw";
 
-/** Something that lets one source, or anybody, reach one TCP port. */
-export interface SourceRule {
-  /** As the rule spells it: "198.18.0.11/32"; where it lets in everybody, "anybody" and by what. */
-  readonly source: string;
-  readonly port: number;
-  /** "rich": a source and a port, and nothing else. */
-  readonly by: "rich" | "port" | "service";
-  /** As firewalld spells it, to remove exactly that one: the rich rule, "5432" or "postgresql". */
-  readonly rule: string;
-}
-
+/** What decides on a host who reaches a port. */
 export interface FirewallFact {
-  /** "none": no firewalld runs on the host, so it closes no port. */
-  readonly backend: "firewalld" | "none";
-  /** The default zone; "" without firewalld. */
+  /** Whose rules are looked at and made. "none": of neither, so nothing is. */
+  readonly backend: "firewalld" | "ufw" | "none";
+  /** firewalld's default zone; "" elsewhere. */
   readonly zone: string;
   readonly runtime: readonly SourceRule[];
   readonly permanent: readonly SourceRule[];
+  /** Rules of others that shut somebody out, where such rules may come before ours. */
+  readonly denials: readonly UfwDenial[];
+  /** It lets in IPv6 addresses at all. */
+  readonly hasIpv6: boolean;
+  /** What else closes ports there, in words; its rules are neither read nor made. */
+  readonly unmanaged: readonly string[];
 }
 
-/**
- * What firewalld's default zone lets in, asked over D-Bus: firewall-cmd takes 0.2 s to start. Never starts
- * firewalld.
- */
-export const firewallProbe: Probe<FirewallFact> = {
-  key: "firewall",
-  script: `active=$(systemctl is-active firewalld.service)
-echo "$active"
-[ "$active" = active ] || exit 0
-f=org.fedoraproject.FirewallD1 p=/org/fedoraproject/FirewallD1
-ask() { busctl --system --auto-start=no "$@"; }
-zone=$(ask call $f $p $f getDefaultZone) || exit
-zone=\${zone#s \\"} zone=\${zone%\\"}
-config=$(ask call $f $p/config $f.config getZoneByName s "$zone") || exit
-config=\${config#o \\"} config=\${config%\\"}
-echo "$zone"
-ask --json=short call $f $p $f.zone getZoneSettings2 s "$zone" || exit
-ask --json=short call $f "$config" $f.config.zone getSettings2 || exit`,
-  parse({ code, stdout, stderr }) {
-    const [active, zone, runtime, permanent] = stdout.split("\n");
-    if (active === "inactive" || active === "failed" || active === "unknown") {
-      return { backend: "none", zone: "", runtime: [], permanent: [] };
-    }
-    if (active !== "active") throw new Error(`firewalld is neither up nor down: "${active ?? ""}"`);
-    if (code !== 0 || !zone || !runtime || !permanent) throw new Error(`exit status ${code}: ${stderr.trim()}`);
-    return { backend: "firewalld", zone, runtime: parseZone(runtime), permanent: parseZone(permanent) };
-  },
-};
+const NOTHING = { zone: "", runtime: [], permanent: [], denials: [], hasIpv6: true };
 
-/** The service that firewalld's own "postgresql" opens (/usr/lib/firewalld/services/postgresql.xml). */
-const POSTGRESQL_SERVICE = 5432;
-
-interface ZoneSettings {
-  readonly rules_str?: { readonly data: readonly string[] };
-  readonly ports?: { readonly data: readonly (readonly [string, string])[] };
-  readonly services?: { readonly data: readonly string[] };
+/** Asks a host all there is to ask, in one go. Never starts, stops or installs anything. */
+export async function observeFirewall(ask: <T>(probe: Probe<T>) => Promise<T>): Promise<FirewallFact> {
+  return firewallOf(...(await Promise.all([ask(firewalldProbe), ask(ufwProbe), ask(nftablesProbe)])));
 }
 
-/** What one answer of busctl lets in; ranges and rules that say more than a source and a port are nobody's business here. */
-export function parseZone(json: string): SourceRule[] {
-  const [zone] = (JSON.parse(json) as { data: [ZoneSettings] }).data;
-  const ports = (zone.ports?.data ?? []).filter(([port, protocol]) => protocol === "tcp" && /^\d+$/.test(port));
-  const isService = zone.services?.data.includes("postgresql") === true;
-  return [
-    ...parseRichRules(zone.rules_str?.data ?? []),
-    ...ports.map(([port]) => ({
-      source: `anybody (port ${port}/tcp)`,
-      port: Number(port),
-      by: "port" as const,
-      rule: port,
-    })),
-    ...(isService
-      ? [
-          {
-            source: "anybody (service postgresql)",
-            port: POSTGRESQL_SERVICE,
-            by: "service" as const,
-            rule: "postgresql",
-          },
-        ]
-      : []),
-  ];
-}
-
-function parseRichRules(rules: readonly string[]): SourceRule[] {
-  return rules.flatMap((rule) => {
-    const match = /^rule(?: family="ipv[46]")? source address="([^"]+)" port port="(\d+)" protocol="tcp" accept$/.exec(
-      rule,
-    );
-    const [, source, port] = match ?? [];
-    return source === undefined ? [] : [{ source, port: Number(port), by: "rich" as const, rule }];
-  });
-}
-
-/** The rich rule as firewalld itself spells it. */
-export function richRule(source: string, port: number): string {
-  const family = source.includes(":") ? "ipv6" : "ipv4";
-  return `rule family="${family}" source address="${source}" port port="${port}" protocol="tcp" accept`;
+/** @param chains of nftables that drop what nobody let in, made neither by firewalld nor by ufw */
+export function firewallOf(
+  firewalld: FirewalldFact | undefined,
+  ufw: UfwFact,
+  chains: readonly string[],
+): FirewallFact {
+  const nftables = chains.map((chain) => `nftables (chain ${chain})`);
+  const halfUp =
+    ufw.state === "enabled" ? ['ufw (enabled, but not loaded: "sudo ufw reload" or "sudo ufw disable")'] : [];
+  if (firewalld !== undefined) {
+    const besides = ufw.state === "active" ? ["ufw (beside firewalld, and each closes what the other opens)"] : halfUp;
+    return { ...NOTHING, ...firewalld, backend: "firewalld", unmanaged: [...besides, ...nftables] };
+  }
+  if (ufw.state !== "active") return { ...NOTHING, backend: "none", unmanaged: [...halfUp, ...nftables] };
+  const { runtime, permanent, denials, hasIpv6 } = ufw;
+  return { backend: "ufw", zone: "", runtime, permanent, denials, hasIpv6, unmanaged: nftables };
 }

@@ -1,4 +1,5 @@
 import { sh } from "../ssh/quote";
+import { dataDirectoryIn } from "./repmgrConf";
 import type { Probe } from "./probe";
 
 export interface FormerQuestion {
@@ -61,7 +62,7 @@ echo "device=$(stat -c %d "$there")"
 [ ! -f ${sh(upgradeMark)} ] || echo "mark=$(cat ${sh(upgradeMark)})"
 conf=${sh(repmgrConf)}
 [ -f "$conf" ] || exit 0
-sed -n "s/^data_directory *= *'\\\\(.*\\\\)' *$/\\\\1/p" "$conf" | tail -n 1 | while read -r old; do
+${dataDirectoryIn('"$conf"')} | while read -r old; do
   [ "$old" != "$data" ] && [ -f "$old/PG_VERSION" ] || continue
   role=primary
   [ ! -e "$old/standby.signal" ] || role=standby

@@ -25,6 +25,13 @@ export interface HostFacts {
   readonly release: string;
   readonly cores: number;
   readonly memoryMb: number;
+  /** Of that, set aside as huge pages. */
+  readonly hugePagesMb: number;
+  /**
+   * systemd removes shared memory and semaphores of the user postgres when its last session ends, under a running server
+   * (PostgreSQL documentation, 18.4.2). It spares system users, which the packages make.
+   */
+  readonly removesIpc: boolean;
   /** Space left for PGDATA, on the file system where it is or will be. */
   readonly freeBytes: number;
   readonly data: "absent" | "empty" | "foreign" | "present";
@@ -42,6 +49,9 @@ export interface HostFacts {
   readonly unreachable: Readonly<Record<string, string>>;
 }
 
+/** logind's own limit, as distributions build it (login.defs, SYS_UID_MAX). */
+const LAST_SYSTEM_USER = 999;
+
 /** Needs nothing but what a minimal installation has: the packages may not be there yet. */
 export function hostProbe({ dataDirectory, port, peers }: HostQuestion): Probe<HostFacts> {
   const knocks = peers.map(({ address, port: at }) => `knock ${sh(address)} ${at} &`).join("\n");
@@ -55,7 +65,11 @@ export function hostProbe({ dataDirectory, port, peers }: HostQuestion): Probe<H
 ${knocks}
 ( . /etc/os-release; echo "os=$PRETTY_NAME"; echo "release=$ID $VERSION_ID" )
 echo "cores=$(nproc)"
-sed -n 's/^MemTotal: *\\([0-9]*\\) kB/memory=\\1/p' /proc/meminfo
+sed -n -e 's/^MemTotal: *\\([0-9]*\\) kB/memory=\\1/p' -e 's/^Hugetlb: *\\([0-9]*\\) kB/hugepages=\\1/p' /proc/meminfo
+user=$(id -u postgres 2>/dev/null)
+if [ "\${user:-0}" -gt ${LAST_SYSTEM_USER} ]; then
+  echo "removes=$(busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager RemoveIPC)"
+fi
 data=${sh(dataDirectory)}
 there=$data
 while [ ! -d "$there" ]; do there=$(dirname "$there"); done
@@ -103,6 +117,8 @@ export function parseHost(text: string): HostFacts {
     release: must("release"),
     cores: Number(must("cores")),
     memoryMb: Math.floor(Number(must("memory")) / 1024),
+    hugePagesMb: Math.floor(Number(all("hugepages")[0] ?? 0) / 1024),
+    removesIpc: all("removes")[0] === "b true",
     freeBytes: Number(must("free")),
     data,
     isMountPoint: all("mountpoint").length > 0,
@@ -122,14 +138,17 @@ function parseListener(line: string): Listener {
   return { address, process, pids: [...line.matchAll(/,pid=(\d+)/g)].map(([, pid]) => Number(pid)) };
 }
 
-/** The host's clock in milliseconds since 1970. The nonce keeps an older answer from being taken for this one. */
-export function clockProbe(nonce: string): Probe<number> {
-  return {
-    key: `clock ${nonce}`,
-    script: "date +%s%3N",
-    parse({ stdout }) {
-      if (!/^\d{13}$/.test(stdout.trim())) throw new Error(`no time: "${stdout.trim()}"`);
-      return Number(stdout);
-    },
-  };
-}
+/**
+ * The least by which the host's clock can differ from ours, in milliseconds: positive when it is ahead. It was looked at
+ * between our asking and the answer; outside of that, the clocks differ.
+ */
+export const skewProbe: Probe<number> = {
+  key: "clock",
+  script: "date +%s%3N",
+  parse({ stdout }, { from, to }) {
+    const theirs = Number(stdout);
+    if (!/^\d{13}$/.test(stdout.trim())) throw new Error(`no time: "${stdout.trim()}"`);
+    if (theirs < from) return theirs - from;
+    return theirs > to ? theirs - to : 0;
+  },
+};

@@ -1,4 +1,5 @@
 import { sh } from "../ssh/quote";
+import { AS_POSTGRES } from "./login";
 import type { Probe } from "./probe";
 import { parseRunning, RUNNING_SQL, REPMGR_SQL, type RepmgrFacts, type RunningFacts } from "./running";
 
@@ -11,6 +12,8 @@ export interface InstanceQuestion {
   readonly repmgrdUnit: string;
   /** Where the fence leaves why it stopped this instance; absent where there is none. */
   readonly fenceMark?: string;
+  /** The file of the unit that starts it; absent where others have written that. */
+  readonly unitFile?: string;
 }
 
 /** What pg_controldata says; true of a stopped instance as well as of a running one. */
@@ -38,13 +41,15 @@ export interface InstanceFacts {
   /** PGDATA/conf.d is a directory. */
   readonly hasConfD: boolean;
   readonly control?: ControlData;
-  /** "postgres (PostgreSQL) 17.6 (Debian 17.6-1.pgdg13+1)": what is installed; absent where nothing is. */
+  /** "pg_controldata (PostgreSQL) 17.6 (Debian 17.6-1.pgdg13+1)": of the server's package; absent where nothing is. */
   readonly installed?: string;
   /** The postmaster is alive; it may still refuse connections. */
   readonly alive: boolean;
   /** What SQL says; undefined while no connection is accepted, with the reason in `refusal`. */
   readonly running?: RunningFacts;
   readonly refusal: string;
+  /** Its unit was written after it was started, so it runs as an older text says. */
+  readonly unitIsNewer?: true;
   /** "2026-11-24T11:13:33Z: no standby streams and ...": its fence has stopped it and it was not started since. */
   readonly fenced?: string;
   /** repmgr.nodes and repmgrd's pause; undefined when the extension is not there or nothing answers. */
@@ -67,7 +72,7 @@ const NOTHING: InstanceFacts = {
 
 /** PGDATA, control file, SQL and repmgr.nodes of one instance in one go. */
 export function instanceProbe(q: InstanceQuestion): Probe<InstanceFacts> {
-  const psql = `runuser -u postgres -- env PGCONNECT_TIMEOUT=5 PGOPTIONS='-c statement_timeout=10s' ${sh(`${q.binDirectory}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(q.socketDirectory)} -p ${q.port}`;
+  const psql = `${AS_POSTGRES} env PGCONNECT_TIMEOUT=5 PGOPTIONS='-c statement_timeout=10s' ${sh(`${q.binDirectory}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(q.socketDirectory)} -p ${q.port}`;
   return {
     key: `instance ${JSON.stringify(q)}`,
     nothing: NOTHING,
@@ -83,7 +88,7 @@ echo version=$(cat "$d/PG_VERSION")
 [ -e "$d/standby.signal" ] && echo standby=1
 [ -d "$d/conf.d" ] && echo confd=1
 if [ -x ${sh(`${q.binDirectory}/pg_controldata`)} ]; then
-  echo "installed=$(${sh(`${q.binDirectory}/postgres`)} --version)"
+  echo "installed=$(${sh(`${q.binDirectory}/pg_controldata`)} --version)"
   ${sh(`${q.binDirectory}/pg_controldata`)} -D "$d" | sed 's/^/control=/'
 fi
 # Every start writes postmaster.opts anew.
@@ -93,19 +98,18 @@ mark=${sh(q.fenceMark ?? "")}
 pid=$(head -n 1 "$d/postmaster.pid")
 [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$d")" ] || exit 0
 echo alive=1
-if answer=$(${psql} -d postgres 2>&1 <<'SQL'
-${RUNNING_SQL}
-SQL
-); then said=running; else said=refusal; fi
+[ ${sh(q.unitFile ?? "")} -nt "$d/postmaster.opts" ] && echo unitnewer=1
+running=${sh(RUNNING_SQL)}
+# One login where there is a database repmgr: a process and a session of the server cost more than all the questions.
+both() { printf '%s\\n' '\\echo -n running=' "$running" ${sh(REPMGR_SQL)} | ${psql} -d repmgr; }
+if answer=$(both 2>/dev/null); then printf '%s\\n' "$answer"; exit 0; fi
+if answer=$(printf '%s\\n' "$running" | ${psql} -d postgres 2>&1); then said=running; else said=refusal; fi
 # What comes before is a warning of the login, such as a collation version mismatch.
 answer=$(printf '%s\\n' "$answer" | tail -n 1)
-printf '%s=%s\\n' "$said" "$answer"
-case $said$answer in running*'"hasRepmgr": true'*) ;; *) exit 0 ;; esac
-rows=$(${psql} -d repmgr <<'SQL'
-${REPMGR_SQL}
-SQL
-) || { echo "the database repmgr cannot be read" >&2; exit 1; }
-printf 'repmgr=%s\\n' "$rows"`,
+case $said$answer in
+  running*'"hasRepmgr": true'*) both || { echo "the database repmgr cannot be read" >&2; exit 1; } ;;
+  *) printf '%s=%s\\n' "$said" "$answer" ;;
+esac`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
       return parseInstance(stdout);
@@ -138,6 +142,7 @@ export function parseInstance(text: string): InstanceFacts {
     alive: one("alive") === "1",
     ...(running === undefined ? {} : { running: parseRunning(running) }),
     refusal: one("refusal") ?? "",
+    ...(one("unitnewer") === undefined ? {} : { unitIsNewer: true }),
     ...(one("fenced") === undefined ? {} : { fenced: one("fenced") }),
     repmgrd: one("repmgrd") ?? "inactive",
     ...(repmgr === undefined || repmgr === "" ? {} : { repmgr: JSON.parse(repmgr) as RepmgrFacts }),

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { HostConnection, Shell } from "../ssh/types";
-import type { Probe, ProbeAnswer } from "./probe";
+import { filesScript } from "./file";
+import type { Asked, Probe, ProbeAnswer } from "./probe";
 
 /** How long the first question to a host waits for company, so that one script carries them all. */
 const GATHER_MS = 4;
 /** How old an answer may be for a review; plans never use an answer from before they asked. */
-const REVIEW_AGE_MS = 5_000;
+const REVIEW_AGE_MS = 30_000;
 const BATCH_DEADLINE_MS = 60_000;
 
 interface Known {
@@ -14,9 +15,14 @@ interface Known {
   readonly facts: Promise<unknown>;
 }
 
+interface Answered {
+  readonly answer: ProbeAnswer;
+  readonly asked: Asked;
+}
+
 interface Waiting {
   readonly probe: Probe<unknown>;
-  readonly resolve: (answer: ProbeAnswer) => void;
+  readonly resolve: (answered: Answered) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -47,7 +53,7 @@ export class FactLoader {
   }
 
   private enqueue(host: HostConnection, probe: Probe<unknown>): Promise<unknown> {
-    const answer = new Promise<ProbeAnswer>((resolve, reject) => {
+    const answer = new Promise<Answered>((resolve, reject) => {
       const pending = this.waiting.get(host.name) ?? { host, queue: [] };
       if (pending.queue.length === 0) {
         this.waiting.set(host.name, pending);
@@ -73,12 +79,14 @@ export class FactLoader {
       const result = await this.shell.run(pending.host, {
         what: `read the facts of ${hostName}`,
         script: batchScript(probes, boundary),
+        printsSecrets: true,
         deadlineMs: BATCH_DEADLINE_MS,
       });
+      const asked = { from: result.startedAt, to: Date.now() };
       const answers = splitAnswers(result.stdout, boundary);
       for (const { probe, resolve, reject } of pending.queue) {
         const answer = answers.get(probes.findIndex((p) => p.key === probe.key));
-        if (answer !== undefined) resolve(answer);
+        if (answer !== undefined) resolve({ answer, asked });
         else reject(new Error(`${hostName}: no answer to "${probe.key}"; stderr: ${tail(result.stderr)}`));
       }
     } catch (error) {
@@ -87,12 +95,14 @@ export class FactLoader {
   }
 }
 
-function read(host: HostConnection, probe: Probe<unknown>, got: ProbeAnswer): unknown {
+function read(host: HostConnection, probe: Probe<unknown>, { answer, asked }: Answered): unknown {
   try {
-    return probe.parse(got);
+    return probe.parse(answer, asked);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`${host.name}: cannot read the answer to "${probe.key}": ${reason}; stderr: ${tail(got.stderr)}`);
+    throw new Error(
+      `${host.name}: cannot read the answer to "${probe.key}": ${reason}; stderr: ${tail(answer.stderr)}`,
+    );
   }
 }
 
@@ -102,11 +112,17 @@ function read(host: HostConnection, probe: Probe<unknown>, got: ProbeAnswer): un
  * The answers' directory is named after the process, so that one whose script was killed is known by that and goes.
  */
 function batchScript(probes: readonly Probe<unknown>[], boundary: string): string {
-  const asked = probes.map(
-    ({ script }, index) => `
-{ ( ${script}
-) >"$work/${index}.out" 2>"$work/${index}.err"; echo $? >"$work/${index}.code"; } </dev/null &`,
+  const answer = (number: string, what: string): string => `"$work/${number}.${what}"`;
+  const alone = probes.flatMap(({ script, file }, index) =>
+    file === undefined
+      ? [
+          `( ${script}\n) >${answer(`${index}`, "out")} 2>${answer(`${index}`, "err")}; echo $? >${answer(`${index}`, "code")}`,
+        ]
+      : [],
   );
+  const files = probes.flatMap(({ file: path }, number) => (path === undefined ? [] : [{ number, path }]));
+  const together = files.length === 0 ? [] : [filesScript(answer, files)];
+  const asked = [...alone, ...together].map((script) => `{ ${script}; } </dev/null &`);
   return `work=/run/repmgr-pulumi.$$
 for left in /run/repmgr-pulumi.*; do kill -0 "\${left##*.}" 2>/dev/null || rm -rf "$left"; done
 rm -rf "$work"

@@ -8,9 +8,21 @@ export interface LoginQuestion {
   readonly port: number;
 }
 
+/**
+ * Shell: what runs a program as postgres. runuser opens a session for each, which PAM writes to the journal and which takes
+ * three times as long as the change of the user itself.
+ */
+export const AS_POSTGRES = "setpriv --reuid=postgres --regid=postgres --init-groups --";
+
+/**
+ * Shell: env with another home than root's, which neither of the two changes. With TLS libpq looks there for a certificate, and
+ * one that it may not look for ends the connection; without HOME it asks for the user's own.
+ */
+export const AT_HOME = "env -u HOME";
+
 /** Shell: a PostgreSQL program as the postgres user, with the password file of the cluster. */
 export function withPassFile({ binDirectory, passFile }: LoginQuestion, program: string): string {
-  return `runuser -u postgres -- env -C / PGPASSFILE=${sh(passFile)} PGCONNECT_TIMEOUT=5 ${sh(`${binDirectory}/${program}`)}`;
+  return `runuser -u postgres -- ${AT_HOME} -C / PGPASSFILE=${sh(passFile)} PGCONNECT_TIMEOUT=5 ${sh(`${binDirectory}/${program}`)}`;
 }
 
 /** A conninfo as one shell word; holds no password. */

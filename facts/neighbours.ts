@@ -1,5 +1,6 @@
 import { sh } from "../ssh/quote";
 import { parsePostgresConf } from "./postgresConf";
+import { dataDirectoryIn } from "./repmgrConf";
 import type { Probe } from "./probe";
 
 /** A cluster that this program keeps on a host, as its repmgr.conf there says. */
@@ -8,6 +9,9 @@ export interface Neighbour {
   readonly node: string;
   readonly port: number;
   readonly dataDirectory: string;
+  /** As its postgresql.conf says; absent where that says nothing or is not there. */
+  readonly sharedBuffers?: string;
+  readonly hugePages?: string;
 }
 
 /** @param directory that holds one directory a cluster: "/etc/repmgr" */
@@ -18,6 +22,8 @@ export function neighboursProbe(directory: string): Probe<readonly Neighbour[]> 
   [ -f "$conf" ] || continue
   echo "=$(basename "$(dirname "$conf")")"
   cat "$conf"
+  data=$(${dataDirectoryIn('"$conf"')})
+  [ ! -f "$data/postgresql.conf" ] || sed -n -E '/^(shared_buffers|huge_pages) /p' "$data/postgresql.conf"
 done`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
@@ -27,12 +33,20 @@ done`,
         .map((part) => {
           const [cluster = "", ...lines] = part.split("\n");
           return parseNeighbour(cluster, lines.join("\n"));
-        });
+        })
+        .filter((neighbour) => neighbour !== undefined);
     },
   };
 }
 
-function parseNeighbour(cluster: string, text: string): Neighbour {
-  const { node_name: node = "", conninfo = "", data_directory: dataDirectory = "" } = parsePostgresConf(text);
-  return { cluster, node, port: Number(/\bport=(\d+)/.exec(conninfo)?.[1] ?? 5432), dataDirectory };
+/** Undefined for the sample that a package of repmgr brings along: /etc/repmgr/17/repmgr.conf names no node. */
+function parseNeighbour(cluster: string, text: string): Neighbour | undefined {
+  const { node_name: node, conninfo = "", data_directory: dataDirectory = "", ...more } = parsePostgresConf(text);
+  if (node === undefined) return undefined;
+  const { shared_buffers: sharedBuffers, huge_pages: hugePages } = more;
+  const memory = {
+    ...(sharedBuffers === undefined ? {} : { sharedBuffers }),
+    ...(hugePages === undefined ? {} : { hugePages }),
+  };
+  return { cluster, node, port: Number(/\bport=(\d+)/.exec(conninfo)?.[1] ?? 5432), dataDirectory, ...memory };
 }

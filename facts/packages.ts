@@ -1,9 +1,10 @@
-import { shJoin } from "../ssh/quote";
+import type { RepositorySpec } from "../config/types";
+import type { FileFact } from "./file";
 import type { Probe } from "./probe";
 
 export interface PackageFact {
   readonly name: string;
-  /** "broken": unpacked but never configured, because dpkg was cut. */
+  /** "broken": unpacked but never configured, because the package manager was cut. */
   readonly state: "installed" | "broken" | "absent";
   /** "" when absent. */
   readonly version: string;
@@ -12,50 +13,48 @@ export interface PackageFact {
 export interface PackagesFact {
   /** In the order asked for. */
   readonly packages: readonly PackageFact[];
-  /** dpkg was cut in the middle of something and refuses to work until it is repaired. */
+  /** The package manager was cut in the middle of something and refuses to work until it is repaired. */
   readonly isInterrupted: boolean;
-  /** What apt would install, by name; asked only about packages that are not installed. */
+  /** What would be installed, by name; asked only about packages that are not installed. */
+  readonly candidates: Readonly<Record<string, string>>;
+  /** How a module of the distribution hides packages of these names, "postgresql 16 is the default"; absent when none does. */
+  readonly hiding?: string;
+}
+
+export interface RepositoryFact {
+  /** What was said against the repository; "" when it can be used. */
+  readonly problem: string;
+  /** What the repository offers, by package name. */
   readonly candidates: Readonly<Record<string, string>>;
 }
 
-export function packagesProbe(names: readonly string[]): Probe<PackagesFact> {
-  return {
-    key: `packages ${names.join(" ")}`,
-    nothing: parsePackages(names, ""),
-    script: `set -- ${shJoin(names)}
-[ -z "$(ls /var/lib/dpkg/updates)" ] || echo interrupted
-found=$(dpkg-query -W -f='package \${db:Status-Status} \${Package} \${Version}\\n' "$@" 2>/dev/null)
-printf '%s\\n' "$found"
-[ "$(printf '%s\\n' "$found" | grep -c '^package installed ')" = $# ] || apt-cache policy "$@"`,
-    parse({ code, stdout, stderr }) {
-      if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
-      return parsePackages(names, stdout);
-    },
-  };
+/** A file of the package manager's configuration that is ours alone. */
+export interface PackagingFile {
+  readonly path: string;
+  readonly content: string;
 }
 
-export function parsePackages(names: readonly string[], text: string): PackagesFact {
-  const lines = text.split("\n");
-  const found = new Map<string, PackageFact>();
-  const candidates: Record<string, string> = {};
-  let about = "";
-  for (const line of lines) {
-    const [, status = "", name = "", version = ""] = /^package (\S+) (\S+) ?(.*)$/.exec(line) ?? [];
-    if (name !== "") found.set(name, { name, ...stateOf(status, version) });
-    about = /^(\S+):$/.exec(line)?.[1] ?? about;
-    const candidate = /^  Candidate: (\S+)/.exec(line)?.[1];
-    if (candidate !== undefined && candidate !== "(none)") candidates[about] = candidate;
-  }
-  return {
-    packages: names.map((name) => found.get(name) ?? { name, state: "absent", version: "" }),
-    isInterrupted: lines.includes("interrupted"),
-    candidates,
-  };
+export interface RepositoryFiles {
+  readonly key: PackagingFile;
+  readonly source: PackagingFile;
 }
 
-/** dpkg-query(1): not-installed, config-files, half-installed, unpacked, half-configured, triggers-*, installed. */
-function stateOf(status: string, version: string): Omit<PackageFact, "name"> {
-  if (status === "not-installed" || status === "config-files") return { state: "absent", version: "" };
-  const isInstalled = status === "installed" || status.startsWith("triggers-");
-  return { state: isInstalled ? "installed" : "broken", version };
+/** How one package manager is asked, and what its files look like. What changes a host is in providers/packageCommands.ts. */
+export interface Packaging {
+  readonly packagesProbe: (names: readonly string[]) => Probe<PackagesFact>;
+  /** Tries a repository that is not set up yet. Asked only while one of the packages is not installed. */
+  readonly repositoryProbe: (repository: RepositorySpec, packages: readonly string[]) => Probe<RepositoryFact>;
+  readonly repositoryFiles: (repository: RepositorySpec) => RepositoryFiles;
+  /** The repository as the host's files give it; undefined when the host does not have it. */
+  readonly foundRepository: (
+    want: RepositorySpec,
+    source: FileFact | undefined,
+    key: FileFact | undefined,
+  ) => RepositorySpec | undefined;
+  /** Negative when version a is older than b. */
+  readonly compareVersions: (a: string, b: string) => number;
+  /** Keeps the distribution from making a cluster of its own; absent where it makes none. */
+  readonly createCluster?: PackagingFile;
+  /** For a person, what a repository offers of these packages. */
+  readonly lookAt: (packages: readonly string[]) => string;
 }

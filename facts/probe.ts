@@ -9,8 +9,16 @@ export interface Probe<T> {
   readonly script: string;
   /** What a host shows on which nothing is any more; absent where nobody has to know. */
   readonly nothing?: T;
+  /** The one file that the script reads, where it is that of fileProbe: a batch reads all its files in one go. */
+  readonly file?: string;
   /** @throws Error when the answer makes no sense; the caller adds host and key. */
-  parse(answer: ProbeAnswer): T;
+  parse(answer: ProbeAnswer, asked: Asked): T;
+}
+
+/** The moments between which the host has answered: milliseconds since 1970, by the clock of this machine. */
+export interface Asked {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface ProbeAnswer {

@@ -6,3 +6,8 @@ export function renderRepmgrConf(cluster: string, options: Readonly<Record<strin
   const lines = Object.entries(options).map(([name, value]) => ({ name, value: repmgrConfValue(value) }));
   return render("repmgr.conf", { cluster, options: lines });
 }
+
+/** Shell: prints the data_directory of a repmgr.conf; of several lines the last one counts. @param file a word of the shell */
+export function dataDirectoryIn(file: string): string {
+  return `sed -n "s/^data_directory *= *'\\(.*\\)' *$/\\1/p" ${file} | tail -n 1`;
+}

@@ -33,14 +33,12 @@ export interface Slot {
   readonly walStatus: string | null;
 }
 
-export interface RoleFact {
+/** What repmgr needs of its role; all roles are read on the primary alone (content.ts). */
+export interface RepmgrRoleFact {
   readonly name: string;
   readonly login: boolean;
   readonly superuser: boolean;
-  readonly createdb: boolean;
-  readonly createrole: boolean;
   readonly replication: boolean;
-  readonly connectionLimit: number;
   /** The SCRAM verifier; never leaves the provider's memory. */
   readonly verifier: string | null;
 }
@@ -55,7 +53,10 @@ export interface RunningFacts {
   readonly version?: string;
   /** Position in the WAL in bytes, to compare nodes. */
   readonly walBytes: number;
-  /** Where the oldest WAL that it still has begins, in the same bytes; absent is as good as unknown. */
+  /**
+   * Where the oldest WAL that it still has begins, in the same bytes; absent is as good as unknown. Once the beginning of its
+   * timeline is gone, what lies about of older ones, such as after a rewind, leads nobody there.
+   */
   readonly oldestWalBytes?: number | null;
   /** When the configuration files were last loaded; seconds since 1970. */
   readonly configurationLoadedAt: number;
@@ -68,8 +69,8 @@ export interface RunningFacts {
   readonly waitsToApply?: boolean;
   readonly replicas: readonly Replica[];
   readonly slots: readonly Slot[];
-  readonly roles: readonly RoleFact[];
-  readonly databases: readonly { readonly name: string; readonly owner: string }[];
+  /** The role repmgr, or none. */
+  readonly roles: readonly RepmgrRoleFact[];
   readonly hasRepmgr: boolean;
 }
 
@@ -104,18 +105,25 @@ const PRIMARY_EVENTS = [
 ];
 const LAST_EVENTS = 20;
 
-/** One JSON object on one line; the columns exist in PostgreSQL 13 to 17. */
+/**
+ * One JSON object on one line; the columns exist in PostgreSQL 13 to 17. The last line of a timeline's history file says where
+ * it began; the first has none (PostgreSQL documentation, 25.3.6 "Timelines").
+ */
 export const RUNNING_SQL = `select json_build_object(
   'inRecovery', pg_is_in_recovery(),
-  'timeline', case when pg_is_in_recovery()
-    then coalesce((select received_tli from pg_stat_wal_receiver), (select timeline_id from pg_control_checkpoint()))
-    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
+  'timeline', l.timeline,
   'version', current_setting('server_version'),
   'lsn', l.lsn::text,
   'walBytes', pg_wal_lsn_diff(l.lsn, '0/0'),
-  'oldestWalBytes', (select min(('x' || substr(name, 9, 8))::bit(32)::bigint * 4294967296
-      + ('x' || substr(name, 17))::bit(32)::bigint * pg_size_bytes(current_setting('wal_segment_size')))
-    from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'),
+  'oldestWalBytes', (select case when min(start) filter (where of = own.hex) > own.began
+      then min(start) filter (where of = own.hex) else min(start) end
+    from (select substr(name, 1, 8) as of, ('x' || substr(name, 9, 8))::bit(32)::bigint * 4294967296
+        + ('x' || substr(name, 17))::bit(32)::bigint * pg_size_bytes(current_setting('wal_segment_size')) as start
+      from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$') segment,
+    (select hex, pg_wal_lsn_diff(substring(pg_read_file('pg_wal/' || hex || '.history', 0, 1048576, true)
+        from E'\\t([0-9A-F]+/[0-9A-F]+)\\t[^\\n]*\\n*$')::pg_lsn, '0/0') as began
+      from (select lpad(upper(to_hex(l.timeline)), 8, '0') as hex) h) own
+    group by own.hex, own.began),
   'configurationLoadedAt', extract(epoch from pg_conf_load_time())::float8,
   'settings', (select json_object_agg(name, json_build_object('setting', current_setting(name), 'context', context,
       'sourceFile', sourcefile, 'pendingRestart', pending_restart))
@@ -132,13 +140,13 @@ export const RUNNING_SQL = `select json_build_object(
   'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'active', active, 'walStatus', wal_status)), '[]')
     from pg_replication_slots),
   'roles', (select coalesce(json_agg(json_build_object('name', rolname, 'login', rolcanlogin, 'superuser', rolsuper,
-      'createdb', rolcreatedb, 'createrole', rolcreaterole, 'replication', rolreplication,
-      'connectionLimit', rolconnlimit, 'verifier', rolpassword)), '[]') from pg_authid where rolname !~ '^pg_'),
-  'databases', (select json_agg(json_build_object('name', datname, 'owner', pg_get_userbyid(datdba)))
-    from pg_database where not datistemplate),
+      'replication', rolreplication, 'verifier', rolpassword)), '[]') from pg_authid where rolname = 'repmgr'),
   'hasRepmgr', exists (select from pg_database where datname = 'repmgr'))::jsonb::text
 from (select case when pg_is_in_recovery()
-  then coalesce(pg_last_wal_replay_lsn(), '0/0') else pg_current_wal_lsn() end as lsn) l;`;
+    then coalesce(pg_last_wal_replay_lsn(), '0/0') else pg_current_wal_lsn() end as lsn,
+  case when pg_is_in_recovery()
+    then coalesce((select received_tli from pg_stat_wal_receiver), (select timeline_id from pg_control_checkpoint()))
+    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline) l;`;
 
 /** What the repmgr extension of one instance knows. */
 export interface RepmgrFacts {
@@ -151,10 +159,19 @@ export interface RepmgrFacts {
   readonly watched?: boolean;
 }
 
-/** One JSON object on one line, or nothing when the extension is not in the database. */
+/**
+ * One JSON object on one line after "repmgr=", or nothing when the extension is not in the database. Its functions fail where
+ * somebody took the package away; its tables are there all the same.
+ */
 export const REPMGR_SQL = `select to_regclass('repmgr.nodes') is not null as installed \\gset
 \\if :installed
-select json_build_object('paused', repmgr.repmgrd_is_paused(), 'watched', repmgr.get_upstream_last_seen() >= 0, 'nodes', (select coalesce(json_agg(json_build_object('id', node_id, 'name', node_name, 'type', type, 'upstream', upstream_node_id,
+\\set paused ''
+\\set watched ''
+\\set ON_ERROR_STOP off
+select coalesce(repmgr.repmgrd_is_paused()::text, '') as paused, repmgr.get_upstream_last_seen() >= 0 as watched \\gset
+\\set ON_ERROR_STOP on
+\\echo -n repmgr=
+select json_build_object('paused', nullif(:'paused', '')::bool, 'watched', nullif(:'watched', '')::bool, 'nodes', (select coalesce(json_agg(json_build_object('id', node_id, 'name', node_name, 'type', type, 'upstream', upstream_node_id,
   'active', active, 'conninfo', conninfo, 'priority', priority, 'location', location, 'slot', slot_name)
   order by node_id), '[]') from repmgr.nodes), 'events', (select coalesce(json_agg(json_build_object(
   'at', to_char(event_timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'nodeId', node_id, 'event', event,

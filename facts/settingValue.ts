@@ -34,3 +34,10 @@ function normal(value: string): string {
   const microseconds = MICROSECONDS[unit];
   return microseconds === undefined ? text : `${Number(number) * microseconds} us`;
 }
+
+/** A size in bytes; undefined when it is none. @param unit bytes that a number without a unit stands for */
+export function bytesOf(value: string, unit: number): number | undefined {
+  const [, number, word = ""] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(value.trim()) ?? [];
+  const factor = word === "" ? unit : BYTES[word.toLowerCase()];
+  return number === undefined || factor === undefined ? undefined : Number(number) * factor;
+}

@@ -14,7 +14,7 @@ export interface UnitFact {
   readonly active: string;
   /** The main process wrote its own id into the pid file; true without a pid file as soon as the unit is active. */
   readonly isReady: boolean;
-  /** When the main process began; seconds since 1970, with fractions; 0 when there is none. */
+  /** When the main process, or the timer, began; seconds since 1970, with fractions; 0 when there is none. */
   readonly startedAt: number;
   /** How often systemd had to start it again. */
   readonly restarts: number;
@@ -29,12 +29,22 @@ const PROPERTIES = [
   "DropInPaths",
 ];
 
+const TIMER_PROPERTIES = [
+  ...["UnitFileState", "ActiveState", "SubState", "ActiveEnterTimestamp", "NeedDaemonReload", "DropInPaths"],
+];
+
+/** A timer has no process; it works as long as systemd calls it active. */
+export function isTimer(unit: string): boolean {
+  return unit.endsWith(".timer");
+}
+
 /** @param pidFile written by the daemon itself when it has begun its work */
 export function unitProbe(unit: string, pidFile?: string): Probe<UnitFact> {
+  const properties = isTimer(unit) ? TIMER_PROPERTIES : PROPERTIES;
   const daemon = pidFile === undefined ? "" : `printf 'PidFile=%s\\n' "$(cat ${sh(pidFile)} 2>/dev/null)"`;
   return {
     key: `unit ${unit} ${pidFile ?? ""}`,
-    script: `systemctl show --timestamp=us+utc -p ${PROPERTIES.join(",")} ${sh(unit)} || exit
+    script: `systemctl show --timestamp=us+utc -p ${properties.join(",")} ${sh(unit)} || exit
 ${daemon}`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
@@ -53,8 +63,10 @@ export function parseUnit(unit: string, text: string, hasPidFile: boolean): Unit
   };
   const state = value("UnitFileState") || "absent";
   if (!isUnitFileState(state)) throw new Error(`unknown state of a unit file: ${state}`);
-  const pid = value("MainPID");
   const active = value("ActiveState");
+  const isOfTimer = isTimer(unit);
+  const pid = isOfTimer ? "0" : value("MainPID");
+  const began = isOfTimer ? "ActiveEnterTimestamp" : "ExecMainStartTimestamp";
   return {
     state,
     active,
@@ -63,8 +75,8 @@ export function parseUnit(unit: string, text: string, hasPidFile: boolean): Unit
       active === "active" &&
       properties.get("SubState") !== "exited" &&
       (!hasPidFile || (pid !== "0" && value("PidFile") === pid)),
-    startedAt: pid === "0" ? 0 : parseTimestamp(value("ExecMainStartTimestamp")),
-    restarts: Number(value("NRestarts")),
+    startedAt: (isOfTimer ? active === "active" : pid !== "0") ? parseTimestamp(value(began)) : 0,
+    restarts: isOfTimer ? 0 : Number(value("NRestarts")),
     needsReload: value("NeedDaemonReload") === "yes",
     dropIns: value("DropInPaths")
       .split(" ")

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type HostImage, imageAt, isBuilt } from "./image";
 import { LabLock } from "./lock";
 import { type Progress, timed } from "./progress";
 import { baseDirectory, projectRoot } from "./project";
@@ -19,7 +20,7 @@ const HOST_PACKAGES = [
 ];
 
 /** What the lab's repository offers, with everything these need. */
-const REPOSITORY_PACKAGES = ["postgresql-17", "postgresql-client-17", "postgresql-17-repmgr"];
+const REPOSITORY_PACKAGES = ["postgresql-17", "postgresql-client-17", "postgresql-17-repmgr", "ufw"];
 
 /**
  * The major version from which hosts are upgraded, with the libraries of its release that the hosts' own lacks. PGDG
@@ -28,55 +29,24 @@ const REPOSITORY_PACKAGES = ["postgresql-17", "postgresql-client-17", "postgresq
 const FORMER_SUITE = "bookworm";
 const FORMER_PACKAGES = ["postgresql-15", "postgresql-client-15", "postgresql-15-repmgr"];
 
-/** A base image: read-only, shared by all hosts of all labs of this checkout. */
-export interface BaseImage {
-  readonly hash: string;
-  /** The lower layer of every host. */
-  readonly root: string;
-  /** Bound into every host at /srv/repository. */
-  readonly repository: string;
-  /** The repository's public key, armoured. */
-  readonly repositoryKey: string;
-  /** Holds the sudo password of the login "ops". */
-  readonly opsPasswordFile: string;
-}
-
 const customizeScript = (): string => join(projectRoot(), "lab", "base", "customize.sh");
 
 /** Changes exactly when the image would be built in another way. */
-export function recipeHash(): string {
+export function baseHash(): string {
   const packages = [HOST_PACKAGES, REPOSITORY_PACKAGES, FORMER_SUITE, FORMER_PACKAGES];
   const recipe = [SUITE, ...packages, readFileSync(customizeScript(), "utf8")];
   return createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 12);
-}
-
-/** The image of today's recipe, whether it is built or not. */
-export function baseImage(): BaseImage {
-  const hash = recipeHash();
-  return imageAt(join(baseDirectory(), hash), hash);
-}
-
-/** An image built before, today's or an older one. @throws Error when it is no longer there */
-export function builtImage(hash: string): BaseImage {
-  const image = imageAt(join(baseDirectory(), hash), hash);
-  if (existsSync(image.repositoryKey)) return image;
-  throw new Error(`the base image ${hash} of these hosts is gone: npm run lab -- down, then npm run lab -- up 3`);
-}
-
-function imageAt(dir: string, hash: string): BaseImage {
-  return {
-    hash,
-    root: join(dir, "root"),
-    repository: join(dir, "repository"),
-    repositoryKey: join(dir, "repository.asc"),
-    opsPasswordFile: join(dir, "ops.password"),
-  };
 }
 
 /** The Debian mirror this machine itself uses, else Debian's own. @param uris one repository a line */
 export function debianMirror(uris: string): string {
   const own = uris.split("\n").find((uri) => /^https?:\/\/\S*\/debian\/?$/.test(uri.trim()));
   return own ? own.trim().replace(/\/$/, "") : DEFAULT_MIRROR;
+}
+
+/** A line of sources.list with the packages of the hosts' own release. */
+export async function debianSource(): Promise<string> {
+  return `deb [signed-by=${KEYRING}] ${debianMirror(await machineRepositories())} ${SUITE} main`;
 }
 
 const machineRepositories = (): Promise<string> =>
@@ -104,24 +74,24 @@ export function mmdebstrapArgv(root: string, mirror: string): string[] {
  * The base image, built first if there is none (a minute, and the only step of the lab that reaches a network).
  * @throws Error with the end of the build's output
  */
-export async function ensureBase(progress: Progress): Promise<BaseImage> {
-  const image = baseImage();
-  if (existsSync(image.repositoryKey)) return image;
+export async function ensureBase(progress: Progress): Promise<HostImage> {
+  const image = imageAt(baseHash());
+  if (isBuilt(image)) return image;
   return new LabLock(baseDirectory()).hold("build the base image", async () => {
-    if (!existsSync(image.repositoryKey)) await timed(progress, "build the base image", () => build(image, progress));
+    if (!isBuilt(image)) await timed(progress, "build the base image", () => build(image, progress));
     return image;
   });
 }
 
-async function build(image: BaseImage, progress: Progress): Promise<void> {
+async function build(image: HostImage, progress: Progress): Promise<void> {
   const dir = join(baseDirectory(), image.hash);
-  const draft = imageAt(`${dir}.draft`, image.hash);
+  const draft = imageAt(`${image.hash}.draft`);
   rmSync(`${dir}.draft`, { recursive: true, force: true });
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(`${dir}.draft`, { recursive: true });
   writeFileSync(draft.opsPasswordFile, randomBytes(12).toString("base64url"), { mode: 0o600 });
   const mirror = debianMirror(await machineRepositories());
-  await must(mmdebstrapArgv(draft.root, mirror), {
+  await must(mmdebstrapArgv(join(`${dir}.draft`, "root"), mirror), {
     deadlineMs: 15 * 60_000,
     env: {
       ...process.env,

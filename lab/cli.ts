@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { Lab } from "./index";
+import { imageNamed, Lab } from "./index";
 
 const USAGE = `npm run lab -- COMMAND
-  up N [--from SNAPSHOT]   boot the hosts pg1 .. pgN
+  up N [--image debian13|redhat] [--from SNAPSHOT]   boot the hosts pg1 .. pgN; those that are new, from that image
   status                   hosts, addresses, faults, snapshots
   ssh HOST [COMMAND...]    log in as admin
   exec HOST COMMAND...     run a command as root inside a host, past its network
@@ -34,10 +34,13 @@ function usage(): number {
   return 64;
 }
 
-async function up(lab: Lab, [count, option, from, ...rest]: string[]): Promise<number> {
-  const plain = option === undefined;
-  if (!/^\d+$/.test(count ?? "") || rest.length > 0 || !(plain || (option === "--from" && from))) return usage();
-  await lab.up(Number(count), { from, progress: say });
+async function up(lab: Lab, [count, ...rest]: string[]): Promise<number> {
+  const options = new Map<string, string>();
+  for (let at = 0; at < rest.length; at += 2) options.set(rest[at] ?? "", rest[at + 1] ?? "");
+  const [image, from] = ["--image", "--from"].map((option) => options.get(option));
+  const isKnown = [...options].every(([option, value]) => ["--image", "--from"].includes(option) && value !== "");
+  if (!/^\d+$/.test(count ?? "") || !isKnown) return usage();
+  await lab.up(Number(count), { from, progress: say, ...(image === undefined ? {} : { image: imageNamed(image) }) });
   return status(lab);
 }
 

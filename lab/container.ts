@@ -3,9 +3,10 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from
 import { connect } from "node:net";
 import { type AddressPlan, hostAddress, linkName } from "./addresses";
 import { guestArgv, inCgroupsArgv, nspawnArgv, overlayArgv } from "./argv";
-import type { BaseImage } from "./base";
+import { BOOT_STATE, hasBooted } from "./bootState";
 import { HostCgroup } from "./cgroups";
 import { writeIdentity } from "./identity";
+import type { HostImage } from "./image";
 import type { HostPaths, LabPaths } from "./paths";
 import { must, run, type RunOptions, type RunResult } from "./run";
 import type { HostState } from "./state";
@@ -36,11 +37,11 @@ export class Container {
   }
 
   /** Starts booting; ready() tells when it is done. */
-  async start(base: BaseImage, state: HostState): Promise<void> {
-    await this.mount(base, state);
+  async start(image: HostImage, state: HostState): Promise<void> {
+    await this.mount(image, state);
     writeIdentity(this.files.root, this.paths, this.plan, this.name);
     await this.linkGone();
-    const argv = nspawnArgv(this.plan, this.name, this.files.root, base.repository);
+    const argv = nspawnArgv(this.plan, this.name, this.files.root, image.repository);
     const [program, ...args] = inCgroupsArgv(this.cgroup.create(), argv) as [string, ...string[]];
     const log = openSync(this.files.console, "w");
     const env = { ...process.env, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" };
@@ -50,7 +51,8 @@ export class Container {
   }
 
   /**
-   * Returns once systemd has finished booting and sshd answers at the host's address.
+   * Returns once systemd has finished booting and sshd answers at the host's address. A PostgreSQL that waits for its
+   * peers keeps a boot from being finished, for minutes maybe; that is not waited for.
    * @param reachable false for a host whose link is cut: then the port is not looked at
    */
   async ready(reachable: boolean): Promise<void> {
@@ -60,8 +62,8 @@ export class Container {
   private async looksReady(reachable: boolean): Promise<true | string> {
     const init = this.init();
     if (init === undefined) return this.isRunning() ? "no init yet" : `it ended; console: ${this.consoleTail()}`;
-    const { stdout, stderr } = await this.guest(["systemctl", "is-system-running"], "root", {});
-    if (!/^(running|degraded)$/.test(stdout.trim())) return `systemd says ${stdout.trim() || stderr.trim()}`;
+    const { stdout, stderr } = await this.guest(BOOT_STATE, "root", {});
+    if (!hasBooted(stdout)) return `systemd says ${stdout.trim() || stderr.trim()}`;
     return reachable ? bannerSeen(this.address) : true;
   }
 
@@ -118,10 +120,10 @@ export class Container {
     await until(`${link} gone`, 10_000, () => !existsSync(`/sys/class/net/${link}`) || "the interface is there", 10);
   }
 
-  private async mount(base: BaseImage, state: HostState): Promise<void> {
+  private async mount(image: HostImage, state: HostState): Promise<void> {
     for (const dir of [this.files.upper, this.files.work, this.files.root]) mkdirSync(dir, { recursive: true });
     if (isMounted(this.files.root)) return;
-    await must(overlayArgv(this.files, [...state.layers.map((id) => this.paths.layer(id)), base.root]));
+    await must(overlayArgv(this.files, [...state.layers.map((id) => this.paths.layer(id)), ...image.lower]));
   }
 
   private async unmount(): Promise<void> {

@@ -1,14 +1,15 @@
 import { mkdirSync } from "node:fs";
 import { type AddressPlan, addressPlan, hostNumber } from "./addresses";
-import { type BaseImage, baseImage, builtImage } from "./base";
 import { Container } from "./container";
 import { CONTROL, type Direction, type Faults, NO_FAULTS } from "./faults";
+import { builtImage, type HostImage, usualImage } from "./image";
+import { todaysImage } from "./images";
 import { ensureKeys } from "./keys";
 import { applyFaults, chooseSubnet, labsOnMachine, machineNetworks, networkUp, raiseInotify } from "./network";
 import type { LabPaths } from "./paths";
 import type { Progress } from "./progress";
 import { labDirectory, projectRoot } from "./project";
-import { collectLayers, readSnapshot, snapshotNames } from "./snapshots";
+import { collectLayers, imagesOf, readSnapshot, snapshotNames } from "./snapshots";
 import { type LabState, readState, writeState } from "./state";
 
 /** The hosts of one lab as the lab's state knows them. Takes no lock: the caller holds it. */
@@ -30,9 +31,11 @@ export class Fleet {
     return addressPlan(this.state().subnet ?? 0);
   }
 
-  image(): BaseImage {
+  /** The image of the hosts that name no other, or of one host. */
+  image(name?: string): HostImage {
     const { base, hosts } = this.state();
-    return Object.keys(hosts).length > 0 && base !== undefined ? builtImage(base) : baseImage();
+    const hash = (name === undefined ? undefined : hosts[name]?.base) ?? base;
+    return Object.keys(hosts).length > 0 && hash !== undefined ? builtImage(hash) : todaysImage(usualImage());
   }
 
   container(name: string): Container {
@@ -48,17 +51,17 @@ export class Fleet {
     return this.container(name);
   }
 
-  /** Network, keys and an entry in the state for these hosts. */
-  async prepare(base: BaseImage, names: readonly string[], progress: Progress): Promise<void> {
+  /** Network, keys and an entry in the state for these hosts; the image is for those that have none yet. */
+  async prepare(image: HostImage, names: readonly string[], progress: Progress): Promise<void> {
     mkdirSync(this.dir, { recursive: true });
-    await machineNetworks.hold("choose a network", () => this.takeNetwork(base, names, progress));
+    await machineNetworks.hold("choose a network", () => this.takeNetwork(image, names, progress));
     await applyFaults(this.plan(), this.state().faults);
     const hosts = Object.keys(this.state().hosts);
     raiseInotify(hosts.length);
     await ensureKeys(this.paths, this.plan(), hosts);
   }
 
-  private async takeNetwork(base: BaseImage, names: readonly string[], progress: Progress): Promise<void> {
+  private async takeNetwork(image: HostImage, names: readonly string[], progress: Progress): Promise<void> {
     const state = this.state();
     const first = this.dir === labDirectory(`${projectRoot()}/.lab`) ? 0 : 1;
     const alive = Object.keys(state.hosts).some((name) => this.container(name).isRunning());
@@ -67,20 +70,20 @@ export class Fleet {
     if (state.subnet !== undefined && subnet !== undefined && subnet !== state.subnet) {
       progress(movedSubnet(state.subnet, subnet, labs.get(state.subnet) ?? "another lab"));
     }
-    const fresh = Object.fromEntries(names.map((name) => [name, { layers: [] }]));
-    const hosts = { ...fresh, ...state.hosts };
-    this.write({ ...state, subnet, base: Object.keys(state.hosts).length > 0 ? state.base : base.hash, hosts });
+    const base = Object.keys(state.hosts).length > 0 ? state.base : image.hash;
+    const own = base === image.hash ? {} : { base: image.hash };
+    const fresh = Object.fromEntries(names.map((name) => [name, { layers: [], ...own }]));
+    this.write({ ...state, subnet, base, hosts: { ...fresh, ...state.hosts } });
     await networkUp(this.plan(), this.dir);
   }
 
   async boot(names: readonly string[], progress: Progress): Promise<void> {
     const { hosts, faults } = this.state();
-    const base = this.image();
     const boots = names.map(async (name) => {
       const host = this.container(name);
       const begin = Date.now();
       const wasOff = !host.isRunning();
-      if (wasOff) await host.start(base, hosts[name] ?? { layers: [] });
+      if (wasOff) await host.start(this.image(name), hosts[name] ?? { layers: [] });
       await host.ready(!faults.cut.includes(name) && !faults.oneWay.some((way) => toControl(way, name)));
       if (wasOff) progress(`${name} (${host.address}) is up: ${((Date.now() - begin) / 1000).toFixed(1)} s`);
     });
@@ -93,7 +96,8 @@ export class Fleet {
     if (!snapshot) throw new Error(`no snapshot ${name}, there are ${snapshotNames(this.paths).join(", ") || "none"}`);
     const state = this.state();
     await this.erase(Object.keys(state.hosts));
-    this.write({ ...state, base: builtImage(snapshot.base).hash, hosts: snapshot.hosts, faults: NO_FAULTS });
+    imagesOf(snapshot).forEach(builtImage);
+    this.write({ ...state, base: snapshot.base, hosts: snapshot.hosts, faults: NO_FAULTS });
     collectLayers(this.paths, this.state());
   }
 

@@ -1,10 +1,12 @@
 import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { addressPlan, hostAddress, hostName, hostNumber, linkName, MAX_HOSTS } from "./addresses";
 import { sshArgv } from "./argv";
-import { APT_REPOSITORY, baseImage, ensureBase } from "./base";
+import { APT_REPOSITORY } from "./base";
 import { CONTROL, type Direction, type Faults, NO_FAULTS } from "./faults";
 import { withCut, withDirections, withoutCut, withoutDirections } from "./faults";
 import { Fleet } from "./fleet";
+import { type ImageName, IMAGES, usualImage } from "./image";
+import { ensureImage, todaysImage } from "./images";
 import { LabLock } from "./lock";
 import { networkDown } from "./network";
 import { ensureLabPackages } from "./packages";
@@ -12,8 +14,9 @@ import { LabPaths } from "./paths";
 import { labProblem } from "./problem";
 import { type Progress, timed } from "./progress";
 import { labDirectory } from "./project";
+import { DNF_REPOSITORY } from "./redhat";
 import { must, type RunResult } from "./run";
-import { collectLayers, freezeDisks, readSnapshot, snapshotNames, writeSnapshot } from "./snapshots";
+import { collectLayers, freezeDisks, imagesOf, readSnapshot, snapshotNames, writeSnapshot } from "./snapshots";
 
 /** A clean shutdown of a host that serves a database; what is left then loses its plug. */
 const STOP_DEADLINE_MS = 30_000;
@@ -31,6 +34,8 @@ export interface HostStatus extends LabHost {
 export interface UpOptions {
   /** Boot from this snapshot instead of from what the hosts have on disk. */
   readonly from?: string;
+  /** Of hosts that are made now; default: REPMGR_PULUMI_IMAGE, else debian13. Hosts that are there keep theirs. */
+  readonly image?: ImageName;
   readonly progress?: Progress;
 }
 
@@ -76,7 +81,12 @@ export class Lab {
 
   /** Armoured public key of the apt repository, a file on this machine. */
   get repositoryKey(): string {
-    return this.paths.repositoryKey;
+    return this.paths.repositoryKey("debian13");
+  }
+
+  /** Armoured public key of the dnf repository, a file on this machine once a host of the image redhat was up. */
+  get dnfRepositoryKey(): string {
+    return this.paths.repositoryKey("redhat");
   }
 
   /** The sudo password of the login `ops`. */
@@ -84,8 +94,11 @@ export class Lab {
     return readFileSync(this.fleet.image().opsPasswordFile, "utf8");
   }
 
-  /** The hosts' only source of packages, as an apt source has to name it. */
+  /** The only source of packages of hosts of the image debian13, as an apt source has to name it. */
   readonly aptRepository = APT_REPOSITORY;
+
+  /** The source of the PostgreSQL project's packages for hosts of the image redhat. */
+  readonly dnfRepository = DNF_REPOSITORY;
 
   /** @throws RangeError for a name that no lab has; a host need not exist to have an address */
   host(name: string): LabHost {
@@ -112,7 +125,7 @@ export class Lab {
   }
 
   /**
-   * Boots pg1 .. pgN where they do not run yet; builds the base image before the first. Hosts above N are left alone.
+   * Boots pg1 .. pgN where they do not run yet; builds their image before the first. Hosts above N are left alone.
    * @throws Error with labProblem() when this machine cannot have hosts
    */
   async up(hosts: number, options: UpOptions = {}): Promise<void> {
@@ -121,13 +134,13 @@ export class Lab {
     if (problem) throw new Error(problem);
     const progress = options.progress ?? silent;
     await ensureLabPackages(progress);
-    const base = await ensureBase(progress);
+    const image = await ensureImage(options.image ?? usualImage(), progress);
     await this.lock.hold(`up ${hosts}`, async () => {
       mkdirSync(this.dir, { recursive: true });
-      copyFileSync(base.repositoryKey, this.paths.repositoryKey);
+      copyFileSync(image.repositoryKey, this.paths.repositoryKey(image.name));
       if (options.from !== undefined) await this.fleet.reset(options.from);
       const names = Array.from({ length: hosts }, (_, index) => hostName(index + 1));
-      await this.fleet.prepare(base, names, progress);
+      await this.fleet.prepare(image, names, progress);
       await this.fleet.boot(names, progress);
     });
   }
@@ -238,9 +251,12 @@ export class Lab {
     });
   }
 
-  /** Whether restore(name) can work: a snapshot taken over an older base image does not count. */
+  /** Whether restore(name) can work: a snapshot taken over an older image does not count. */
   hasSnapshot(name: string): boolean {
-    return readSnapshot(this.paths, name)?.base === baseImage().hash;
+    const snapshot = readSnapshot(this.paths, name);
+    if (snapshot === undefined) return false;
+    const todays = IMAGES.map((image) => todaysImage(image).hash);
+    return [...imagesOf(snapshot)].every((hash) => todays.includes(hash));
   }
 
   snapshots(): string[] {

@@ -1,17 +1,20 @@
 import { join } from "node:path";
+import type { ImageName } from "./image";
 
 /** Every file of a lab, from its directory. */
 export class LabPaths {
   /** Private key of the logins admin and ops, without a passphrase. */
   readonly loginKey: string;
   readonly knownHosts: string;
-  /** Armoured public key of the package repository, at a path that an inventory can name. */
-  readonly repositoryKey: string;
 
   constructor(readonly dir: string) {
     this.loginKey = join(dir, "id_ed25519");
     this.knownHosts = join(dir, "known_hosts");
-    this.repositoryKey = join(dir, "repository.asc");
+  }
+
+  /** Armoured public key of an image's package repository, at a path that an inventory can name. */
+  repositoryKey(image: ImageName): string {
+    return join(this.dir, image === "debian13" ? "repository.asc" : `repository-${image}.asc`);
   }
 
   host(name: string): HostPaths {

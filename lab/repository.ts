@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { must, run } from "./run";
 
-const SIGNER = "repmgr-pulumi lab <lab@localhost>";
+/** Who signs the lab's repositories. */
+export const SIGNER = "repmgr-pulumi lab <lab@localhost>";
 
 /**
  * Turns dir/pool into a signed apt repository with one suite and the component main.

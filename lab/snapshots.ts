@@ -30,13 +30,18 @@ export function snapshotNames(paths: LabPaths): string[] {
 export function freezeDisks(paths: LabPaths, state: LabState, name: string): Record<string, HostState> {
   const stamp = Date.now().toString(36);
   mkdirSync(paths.layer("."), { recursive: true });
-  const frozen = Object.entries(state.hosts).map(([host, { layers }]): [string, HostState] => {
+  const frozen = Object.entries(state.hosts).map(([host, { layers, ...rest }]): [string, HostState] => {
     const id = `${name}-${host}-${stamp}`;
     renameSync(paths.host(host).upper, paths.layer(id));
     rmSync(paths.host(host).work, { recursive: true, force: true });
-    return [host, { layers: [id, ...layers] }];
+    return [host, { ...rest, layers: [id, ...layers] }];
   });
   return Object.fromEntries(frozen);
+}
+
+/** The images that the disks of a snapshot stand on. */
+export function imagesOf({ base, hosts }: Snapshot): Set<string> {
+  return new Set([base, ...Object.values(hosts).map((host) => host.base ?? base)]);
 }
 
 export function writeSnapshot(paths: LabPaths, name: string, snapshot: Snapshot): void {

@@ -6,11 +6,14 @@ import { type Faults, NO_FAULTS } from "./faults";
 export interface HostState {
   /** Ids of saved layers, topmost first. */
   readonly layers: readonly string[];
+  /** The image below them, where it is not the lab's. */
+  readonly base?: string;
 }
 
 /** What a lab remembers. Whether a host runs is not here: that is looked up. */
 export interface LabState {
   readonly subnet?: number;
+  /** Hash of the image of all hosts that do not name another. */
   readonly base?: string;
   readonly hosts: Readonly<Record<string, HostState>>;
   readonly faults: Faults;

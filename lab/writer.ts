@@ -20,7 +20,8 @@ export class Writer {
   /** What the last connection said before it ended; for error messages. */
   lastError = "";
   private child: ChildProcess | undefined;
-  private nextId = 1;
+  /** Above whatever a writer before this one has written: twenty rows a second never catch up with milliseconds. */
+  private nextId = Date.now();
   private lastSign = Date.now();
   private timer: NodeJS.Timeout | undefined;
 

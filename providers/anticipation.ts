@@ -1,9 +1,14 @@
-import { clusterPaths } from "../families";
+import { posix } from "node:path";
+import { skewProbe } from "../facts/host";
+import { neighboursProbe } from "../facts/neighbours";
+import type { Probe } from "../facts/probe";
+import { clusterPaths, unitPath } from "../families";
 import type { ClusterInputs } from "./cluster";
 import { firewallRuleKind } from "./firewallRule";
 import type { BaseInputs, Ctx, Kind } from "./kind";
-import { observeContent } from "./pgCluster";
+import { contentQuestion } from "./pgCluster";
 import { pgInstanceKind } from "./pgInstance";
+import { pgPackagesKind } from "./pgPackages";
 import type { PreflightInputs } from "./preflight";
 import { repmgrNodeKind } from "./repmgrNode";
 import { systemdUnitKind } from "./systemdUnit";
@@ -14,22 +19,30 @@ import { systemdUnitKind } from "./systemdUnit";
  * what the others then find. An answer that cannot be had is reported by the resource whose question it is.
  */
 export function anticipateReviews(ctx: Ctx, inputs: PreflightInputs): void {
-  const { reach, cluster, family, version, port, dataDirectory, layout, nodes } = inputs;
-  const { postgresqlUnit, repmgrdUnit, repmgrdPidFile, startGuard } = clusterPaths(inputs);
+  const { reach, cluster, family, version, port, dataDirectory, layout, packages, nodes, monitored } = inputs;
+  const paths = clusterPaths(inputs);
+  const { postgresqlUnit, repmgrdUnit, repmgrdPidFile } = paths;
+  const scripts = [paths.event, paths.failoverValidation, paths.fence, paths.startGuard].map((path) => ({ path }));
   const members = nodes.map(({ node, host, address, isWitness }) => ({ node, host, address, witness: isWitness }));
-  const whole = { reach, cluster, family, version, port, dataDirectory, layout, members };
-  observeContent(ctx, whole as unknown as ClusterInputs).catch(() => undefined);
-  for (const { host, node } of nodes) {
+  const whole = { reach, cluster, family, version, port, dataDirectory, layout, members } as unknown as ClusterInputs;
+  for (const { host, node, isWitness, repository } of nodes) {
+    ask(ctx, pgPackagesKind, { host, family, packages, siblings: [], repository });
+    const probes: Probe<unknown>[] = [skewProbe, neighboursProbe(posix.dirname(paths.directory))];
+    for (const probe of isWitness ? probes : [...probes, contentQuestion(whole)])
+      ctx.ask(host, probe).catch(() => undefined);
     const where = { reach, host, node, cluster, family, version, port, dataDirectory, layout, members };
-    ask(ctx, pgInstanceKind, where);
+    ask(ctx, pgInstanceKind, { ...where, tls: inputs.hasTls });
     ask(ctx, repmgrNodeKind, where);
     ask(ctx, firewallRuleKind, where);
     if (layout !== undefined) {
       ask(ctx, systemdUnitKind, { ...where, unit: repmgrdUnit, files: [] });
       continue;
     }
-    ask(ctx, systemdUnitKind, { ...where, unit: postgresqlUnit, content: "", files: [{ path: startGuard }] });
+    ask(ctx, systemdUnitKind, { ...where, unit: postgresqlUnit, content: "", files: scripts });
     ask(ctx, systemdUnitKind, { ...where, unit: repmgrdUnit, content: "", files: [], pidFile: repmgrdPidFile });
+    if (monitored === undefined) continue;
+    const checks = [paths.check, unitPath(paths.checkService)].map((path) => ({ path }));
+    ask(ctx, systemdUnitKind, { ...where, unit: paths.checkTimer, content: "", files: checks });
   }
 }
 

@@ -1,4 +1,4 @@
-import { clusterPaths, familyLayout, shortUnit } from "../families";
+import { clusterPaths, familyLayout, shortUnit, unitPath } from "../families";
 import type { ClusterLayout, Family } from "../config/types";
 import { instanceProbe, type InstanceFacts, type InstanceQuestion } from "../facts/instance";
 import type { RunningFacts } from "../facts/running";
@@ -51,7 +51,7 @@ export function instanceOf(inputs: ClusterInputs): Probe<InstanceFacts> {
     binDirectory: familyLayout(inputs.family).binDirectory(inputs.version),
     socketDirectory: paths.socketDirectory,
     repmgrdUnit: paths.repmgrdUnit,
-    ...(inputs.layout === undefined ? { fenceMark: paths.fenceMark } : {}),
+    ...(inputs.layout === undefined ? { fenceMark: paths.fenceMark, unitFile: unitPath(paths.postgresqlUnit) } : {}),
   };
   return instanceProbe(question);
 }

@@ -1,130 +1,92 @@
-import { scramVerifier, verifies } from "../facts/scram";
-import type { DatabaseFact, ExtensionFact } from "../facts/databases";
-import type { RoleFact } from "../facts/running";
-import { sqlIdentifier, sqlLiteral } from "../ssh/quote";
+import type { Action } from "../actions/action";
 import { type LiveMember, livePrimaries } from "./cluster";
+import { sqlAction } from "./commands";
+import { databaseDifferences, databaseRefusals, foundDatabase } from "./databaseContent";
+import type { Difference } from "./difference";
 import { HEALTHY_CLUSTER, type ManagedRole, type PgClusterFacts, type PgClusterInputs } from "./pgCluster";
+import { dropRefusals, drops, stillThere } from "./removalContent";
+import { foundRole, roleDifferences } from "./roleContent";
 
-export interface Difference {
-  readonly what: string;
-  readonly database: string;
-  readonly sql: readonly string[];
-  /** The roles and databases that a review shows as data do not tell it. */
-  readonly isHidden?: boolean;
-}
-
-const ATTRIBUTES = ["login", "superuser", "createdb", "createrole", "replication"] as const;
+/** So many differences are named in the reason of a transaction; what is shown as data is there besides. */
+const MOST_NAMED = 12;
 
 /** The managed roles as the primary has them; what a role is not managed for is not shown. */
 export function foundRoles(inputs: PgClusterInputs, have: PgClusterFacts): readonly ManagedRole[] {
-  const primary = livePrimaries(have.view)[0];
-  if (primary === undefined) return inputs.roles;
-  return inputs.roles.flatMap(({ name }) => {
-    const found = primary.facts.running.roles.find((role) => role.name === name);
-    if (found === undefined) return [];
-    const { login, superuser, createdb, createrole, replication, connectionLimit } = found;
-    return [{ name, login, superuser, createdb, createrole, replication, connectionLimit }];
+  if (livePrimaries(have.view)[0] === undefined) return inputs.roles;
+  return inputs.roles.flatMap((want) => {
+    const found = have.content.roles.find(({ name }) => name === want.name);
+    return found === undefined ? [] : [foundRole(want, found)];
   });
 }
 
-/** The managed databases as the primary has them, with those of their extensions that are managed. */
+/** The managed databases as the primary has them, with what of them is managed. */
 export function foundDatabases(inputs: PgClusterInputs, have: PgClusterFacts): PgClusterInputs["databases"] {
   if (livePrimaries(have.view)[0] === undefined) return inputs.databases;
   return inputs.databases.flatMap((want) => {
-    const found = have.databases.find(({ name }) => name === want.name);
-    if (found === undefined) return [];
-    const extensions = want.extensions.filter((name) => extensionOf(found, name) !== undefined);
-    return [{ ...want, ...(want.owner === undefined ? {} : { owner: found.owner }), extensions }];
+    const found = have.content.databases.find(({ name }) => name === want.name);
+    return found === undefined ? [] : [foundDatabase(want, found, have.privileges[want.name])];
   });
+}
+
+/** What is marked as removed and is gone. */
+export function foundRemoved(inputs: PgClusterInputs, have: PgClusterFacts): PgClusterInputs["removed"] {
+  const { removed } = inputs;
+  if (removed === undefined || livePrimaries(have.view)[0] === undefined) return removed;
+  const there = stillThere(inputs, have.content);
+  return {
+    roles: removed.roles.filter((name) => !there.roles.includes(name)),
+    databases: removed.databases.filter((name) => !there.databases.includes(name)),
+  };
 }
 
 /** "as wanted", or what else differs: passwords, whose value nobody may see, and extensions that need an update. */
 export function contentState(want: PgClusterInputs, have: PgClusterFacts): string {
-  const primary = livePrimaries(have.view)[0];
-  if (primary === undefined) return HEALTHY_CLUSTER.content;
-  const hidden = differences(want, have, primary).filter(({ isHidden }) => isHidden === true);
+  if (livePrimaries(have.view)[0] === undefined) return HEALTHY_CLUSTER.content;
+  const hidden = differences(want, have).filter(({ isHidden }) => isHidden === true);
   return hidden.map(({ what }) => what).join("; ") || HEALTHY_CLUSTER.content;
 }
 
-/** What has to be done on the primary, each with its SQL. */
-export function differences(want: PgClusterInputs, have: PgClusterFacts, { facts }: LiveMember): Difference[] {
-  const { roles } = facts.running;
+/**
+ * What has to be done on the primary: what follows one another in one database is one transaction, so that a cut or a
+ * failover leaves all of it or nothing.
+ */
+export function planContent(want: PgClusterInputs, have: PgClusterFacts, { member }: LiveMember): Action[] {
+  return transactions(differences(want, have)).map((parts) => {
+    const statements = parts.flatMap(({ sql }) => sql);
+    const sql = statements.length === 1 ? statements : ["begin;", ...statements, "commit;"];
+    const on = { host: member.host, database: parts[0]?.database ?? "postgres" };
+    const action = sqlAction(want, on, reason(parts), sql);
+    return parts.some(({ isDrop }) => isDrop === true) ? { ...action, effect: "drop" } : action;
+  });
+}
+
+/** What cannot become as wanted, each with what to do. */
+export function contentRefusals(want: PgClusterInputs, { content, removal }: PgClusterFacts): string[] {
+  return [...databaseRefusals(want.databases, content.databases), ...dropRefusals(want, content, removal)];
+}
+
+function differences(want: PgClusterInputs, { content, privileges, removal }: PgClusterFacts): Difference[] {
   return [
-    ...want.roles.flatMap((role) => roleDifference(role, want.rolePasswords[role.name], roles)),
-    ...want.databases.flatMap((database) => databaseDifferences(database, have)),
+    ...roleDifferences(want, content.roles),
+    ...databaseDifferences(want.databases, content.databases, privileges, want.version),
+    ...drops(want, content, removal),
   ];
 }
 
-function roleDifference(role: ManagedRole, password: string | undefined, roles: readonly RoleFact[]): Difference[] {
-  const name = sqlIdentifier(role.name);
-  const have = roles.find((r) => r.name === role.name);
-  const attributes = ATTRIBUTES.filter((a) => have?.[a] !== role[a]);
-  const limit = have?.connectionLimit === role.connectionLimit ? [] : [`connection limit ${role.connectionLimit}`];
-  const options = [...attributes.map((a) => `${role[a] ? "" : "no"}${a}`), ...limit];
-  const isPasswordRight = password === undefined || verifies(have?.verifier ?? null, password);
-  if (have !== undefined && options.length === 0 && isPasswordRight) return [];
-  const secret = isPasswordRight ? "" : ` password ${sqlLiteral(scramVerifier(password))}`;
-  const reasons = [...options, ...(isPasswordRight ? [] : ["its password"])].join(", ");
-  const verb = have === undefined ? "create" : "alter";
-  return [
-    {
-      what: `${verb} role ${role.name} (${reasons})`,
-      database: "postgres",
-      sql: [`${verb} role ${name} with ${options.join(" ")}${secret};`],
-      isHidden: have !== undefined && options.length === 0,
-    },
-  ];
-}
-
-function databaseDifferences(want: PgClusterInputs["databases"][number], { databases }: PgClusterFacts): Difference[] {
-  const name = sqlIdentifier(want.name);
-  const have = databases.find((database) => database.name === want.name);
-  const owner = want.owner === undefined ? "" : ` owner ${sqlIdentifier(want.owner)}`;
-  const found: Difference[] = [];
-  if (have === undefined) {
-    found.push({
-      what: `create database ${want.name}`,
-      database: "postgres",
-      sql: [`create database ${name}${owner};`],
-    });
-  } else if (want.owner !== undefined && have.owner !== want.owner) {
-    const sql = [`alter database ${name} owner to ${sqlIdentifier(want.owner)};`];
-    found.push({
-      what: `database ${want.name} belongs to ${have.owner}, not to ${want.owner}`,
-      database: "postgres",
-      sql,
-    });
+function transactions(all: readonly Difference[]): Difference[][] {
+  const groups: Difference[][] = [];
+  for (const difference of all) {
+    const last = groups.at(-1);
+    const isJoined =
+      last?.[0]?.database === difference.database && last[0].isAlone !== true && difference.isAlone !== true;
+    if (isJoined) last.push(difference);
+    else groups.push([difference]);
   }
-  return [...found, ...extensionDifferences(want, have)];
+  return groups;
 }
 
-function extensionDifferences(
-  { name, extensions }: PgClusterInputs["databases"][number],
-  have: DatabaseFact | undefined,
-): Difference[] {
-  const missing = extensions.filter((extension) => extensionOf(have, extension) === undefined);
-  const create = missing.map((extension) => `create extension if not exists ${sqlIdentifier(extension)} cascade;`);
-  const older = extensions.flatMap((extension) => extensionOf(have, extension) ?? []).filter(isOlder);
-  const update = older.map((extension) => `alter extension ${sqlIdentifier(extension.name)} update;`);
-  return [
-    ...(missing.length === 0
-      ? []
-      : [{ what: `create extension ${missing.join(", ")} in ${name}`, database: name, sql: create }]),
-    ...(older.length === 0
-      ? []
-      : [{ what: `update extension ${versions(older)} in ${name}`, database: name, sql: update, isHidden: true }]),
-  ];
-}
-
-function versions(extensions: readonly ExtensionFact[]): string {
-  return extensions.map(({ name, version, available }) => `${name} ${version} to ${available ?? "?"}`).join(", ");
-}
-
-/** The installed package brings another version than the database has; one that no package brings is left alone. */
-function isOlder({ version, available }: ExtensionFact): boolean {
-  return available !== null && available !== version;
-}
-
-function extensionOf(database: DatabaseFact | undefined, extension: string): ExtensionFact | undefined {
-  return database?.extensions.find(({ name }) => name === extension);
+function reason(parts: readonly Difference[]): string {
+  const named = parts.slice(0, MOST_NAMED).map(({ what }) => what);
+  const more = parts.length - named.length;
+  return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
 }

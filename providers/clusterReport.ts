@@ -95,8 +95,10 @@ function connectionString(inputs: PgClusterInputs, database: PgClusterInputs["da
   const hosts = inputs.members
     .filter(({ witness }) => !witness)
     .map(({ address }) => `${bracketed(address)}:${inputs.port}`);
+  const tls =
+    inputs.caFile === undefined ? "" : `&sslmode=verify-full&sslrootcert=${encodeURIComponent(inputs.caFile)}`;
   const user = database.owner === undefined ? "" : `${encodeURIComponent(database.owner)}@`;
-  return `postgresql://${user}${hosts.join(",")}/${encodeURIComponent(database.name)}?target_session_attrs=read-write`;
+  return `postgresql://${user}${hosts.join(",")}/${encodeURIComponent(database.name)}?target_session_attrs=read-write${tls}`;
 }
 
 function bracketed(address: string): string {

@@ -1,4 +1,5 @@
 import type { Action } from "../actions/action";
+import { AS_POSTGRES, AT_HOME } from "../facts/login";
 import { scramVerifier } from "../facts/scram";
 import { clusterPaths, familyLayout } from "../families";
 import { sh, shJoin, sqlLiteral } from "../ssh/quote";
@@ -7,12 +8,20 @@ import type { ClusterInputs } from "./cluster";
 /** Crash recovery of a large instance replays WAL before it accepts connections. */
 export const START_DEADLINE_MS = 300_000;
 
+/** A server that hangs accepts the connection and says nothing; seconds. */
+const CONNECT_SECONDS = 10;
+
 /** Shell: one of PostgreSQL's programs as the postgres user, at the cluster's socket, with its password file. */
 export function asPostgres(inputs: ClusterInputs, program: string, args: string): string {
   const { socketDirectory, passFile } = clusterPaths(inputs);
-  const environment = shJoin([`PGHOST=${socketDirectory}`, `PGPORT=${inputs.port}`, `PGPASSFILE=${passFile}`]);
+  const environment = shJoin([
+    `PGHOST=${socketDirectory}`,
+    `PGPORT=${inputs.port}`,
+    `PGPASSFILE=${passFile}`,
+    `PGCONNECT_TIMEOUT=${CONNECT_SECONDS}`,
+  ]);
   const path = `${familyLayout(inputs.family).binDirectory(inputs.version)}/${program}`;
-  return `runuser -u postgres -- env -C / ${environment} ${sh(path)} ${args}`;
+  return `${AS_POSTGRES} ${AT_HOME} -C / ${environment} ${sh(path)} ${args}`;
 }
 
 /** Shell: a repmgr command with the node's own configuration. @param args written by this program, never a user's text */

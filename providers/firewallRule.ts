@@ -1,9 +1,11 @@
 import { isIP } from "node:net";
 import type { Action } from "../actions/action";
-import { firewallProbe, type FirewallFact, richRule, type SourceRule } from "../facts/firewall";
-import { sh, shJoin } from "../ssh/quote";
+import { isSameNetwork } from "../config/network";
+import { type FirewallFact, observeFirewall } from "../facts/firewall";
+import type { SourceRule } from "../facts/sourceRule";
 import { claimsOfOthers } from "./claims";
-import type { BaseInputs, Kind } from "./kind";
+import { type Closing, firewallCommands } from "./firewallCommands";
+import { type BaseInputs, type Kind, Refused } from "./kind";
 
 export interface FirewallRuleInputs extends BaseInputs {
   readonly host: string;
@@ -14,22 +16,21 @@ export interface FirewallRuleInputs extends BaseInputs {
   readonly port: number;
   /** CIDRs, sorted; a single host is a /32 or a /128. */
   readonly sources: readonly string[];
-  /** Sources let in only until firewalld restarts; the program writes []. */
+  /** Sources let in only until the firewall restarts; the program writes []. */
   readonly runtimeOnly: readonly string[];
-  /** Sources let in only after firewalld restarts; the program writes []. */
+  /** Sources let in only after the firewall restarts; the program writes []. */
   readonly permanentOnly: readonly string[];
 }
 
 export interface FirewallRuleOutputs {
-  /** "none": no firewalld runs here, so nothing had to be opened and nothing was. */
+  /** "none": neither firewalld nor ufw runs here, so nothing was opened. */
   readonly backend: FirewallFact["backend"];
   readonly zone: string;
+  /** Which firewall the host has, and what of it is not managed; for a person. */
+  readonly firewall: string;
 }
 
-const NAME = "org.fedoraproject.FirewallD1";
-const OBJECT = "/org/fedoraproject/FirewallD1";
-
-/** A port opened to named sources in firewalld's default zone, now and after a restart. */
+/** A port opened to named sources in the firewall that runs on a host, now and after a restart. */
 export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRuleOutputs> = {
   name: "FirewallRule",
   managed: ["host", "cluster", "purpose", "port", "sources", "runtimeOnly", "permanentOnly"],
@@ -42,42 +43,39 @@ export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRu
     return problems;
   },
 
-  observe: (ctx, { host }) => ctx.ask(host, firewallProbe),
+  observe: (ctx, { host }) => observeFirewall((probe) => ctx.ask(host, probe)),
 
-  // Without firewalld there is nothing to find, and nothing to miss either.
+  // Without a firewall there is nothing to find, and nothing to miss either.
   isAbsent: () => false,
 
   plan(want, have) {
+    const { host, port, sources, cluster } = want;
     if (have.backend === "none") return [];
-    const { host, port, sources } = want;
-    const wanted = new Set(sources);
-    return [
-      ...change(have, host, {
-        what: `open ${port}/tcp to`,
-        verb: "add",
-        permanent: missing(sources, port, have.permanent),
-        runtime: missing(sources, port, have.runtime),
-      }),
-      ...change(have, host, {
-        what: `close ${port}/tcp, which the inventory opens only to ${sources.join(", ") || "nobody"}, to`,
-        verb: "remove",
-        permanent: of(port, have.permanent).filter(({ source }) => !wanted.has(source)),
-        runtime: of(port, have.runtime).filter(({ source }) => !wanted.has(source)),
-      }),
-    ];
+    const hurdles = sources.flatMap((source) => firewallCommands(have.backend).hurdle(have, source, port) ?? []);
+    const actions = [...open(want, have), ...close(want, have)];
+    if (hurdles.length === 0) return actions;
+    throw new Refused(`${host}: cluster ${cluster} needs ${port}/tcp open to ${hurdles.join("; to ")}`, actions);
+  },
+
+  remarks({ host, port, sources }, { unmanaged }) {
+    const open = `${port}/tcp has to be open to ${sources.join(", ")} by rules of your own`;
+    return unmanaged.map((what) => `${host} runs ${what}, whose rules this program does not manage: ${open}`);
   },
 
   project(inputs, have) {
-    const outputs = { backend: have.backend, zone: have.zone };
+    const outputs = { backend: have.backend, zone: have.zone, firewall: describe(have) };
     if (have.backend === "none") return { inputs, outputs };
-    const runtime = names(of(inputs.port, have.runtime));
-    const permanent = names(of(inputs.port, have.permanent));
+    const { port, sources } = inputs;
+    const runtime = of(port, have.runtime);
+    const permanent = of(port, have.permanent);
+    const all = spelled([...runtime, ...permanent], sources);
+    const isIn = (side: readonly SourceRule[], source: string): boolean => side.some((rule) => lets(rule, source));
     return {
       inputs: {
         ...inputs,
-        sources: runtime.filter((source) => permanent.includes(source)),
-        runtimeOnly: runtime.filter((source) => !permanent.includes(source)),
-        permanentOnly: permanent.filter((source) => !runtime.includes(source)),
+        sources: all.filter((source) => isIn(runtime, source) && isIn(permanent, source)),
+        runtimeOnly: all.filter((source) => !isIn(permanent, source)),
+        permanentOnly: all.filter((source) => !isIn(runtime, source)),
       },
       outputs,
     };
@@ -86,69 +84,69 @@ export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRu
   planDelete(have, inputs, claims) {
     const { host, port, sources, cluster } = inputs;
     if (claimsOfOthers(claims, inputs).some((claim) => claim.host === host && claim.port === port)) return [];
-    const ours = new Set(sources);
-    return change(have, host, {
-      what: `the cluster ${cluster} is no longer managed here: close ${port}/tcp to`,
-      verb: "remove",
-      permanent: of(port, have.permanent).filter(({ source }) => ours.has(source)),
-      runtime: of(port, have.runtime).filter(({ source }) => ours.has(source)),
+    const isAsked = ({ source }: SourceRule): boolean => sources.some((ours) => isSameNetwork(ours, source));
+    const permanent = of(port, have.permanent).filter(isAsked);
+    const others = permanent.filter(({ isOthers }) => isOthers);
+    const isKept = ({ source }: SourceRule): boolean => others.some((rule) => isSameNetwork(rule.source, source));
+    return closing(have, host, `the cluster ${cluster} is no longer managed here: close ${port}/tcp to`, {
+      permanent: permanent.filter(({ isOthers }) => !isOthers),
+      runtime: of(port, have.runtime).filter((rule) => isAsked(rule) && !isKept(rule)),
     });
   },
 };
 
-interface Change {
-  readonly what: string;
-  readonly verb: "add" | "remove";
-  readonly permanent: readonly SourceRule[];
-  readonly runtime: readonly SourceRule[];
-}
-
-/**
- * Straight to firewalld over D-Bus (firewalld.dbus(5)), as firewall-cmd does after 0.2 s of starting up. Never a reload:
- * it would drop what others opened until the next restart.
- */
-function change(have: FirewallFact, host: string, { what, verb, permanent, runtime }: Change): Action[] {
+function open({ host, port, sources, cluster }: FirewallRuleInputs, have: FirewallFact): Action[] {
+  const commands = firewallCommands(have.backend);
+  const able = sources.filter((source) => commands.hurdle(have, source, port) === undefined);
+  const missing = (side: readonly SourceRule[]): string[] =>
+    able.filter((source) => !of(port, side).some((rule) => lets(rule, source)));
+  const [permanent, runtime] = [missing(have.permanent), missing(have.runtime)];
   if (permanent.length + runtime.length === 0) return [];
-  const call = (scope: "permanent" | "now") => (r: SourceRule) => callOf(scope, verb, r);
-  const script = `call() { busctl --system call ${NAME} "$@"; }
-zone=${sh(have.zone)}
-config=$(call ${OBJECT}/config ${NAME}.config getZoneByName s "$zone")
-config=\${config#o \\"} config=\${config%\\"}
-permanent() { call "$config" ${NAME}.config.zone "$@"; }
-now() { call ${OBJECT} ${NAME}.zone "$@" >/dev/null; }
-${[...permanent.map(call("permanent")), ...runtime.map(call("now"))].join("\n")}`;
-  const when =
-    permanent.length === 0
-      ? " (now; after a restart it is so)"
-      : runtime.length === 0
-        ? " (after a restart; now it is so)"
-        : "";
-  return [{ do: "run", host, why: `${what} ${names([...permanent, ...runtime]).join(", ")}${when}`, script }];
+  const why = `open ${port}/tcp to ${unique([...permanent, ...runtime])}${when(permanent, runtime)}`;
+  return [{ do: "run", host, why, script: commands.open(have, { port, cluster, permanent, runtime }) }];
 }
 
-/** Shell: what takes or adds one rule; firewalld has a method of its own for each kind (firewalld.dbus(5)). */
-function callOf(scope: "permanent" | "now", verb: Change["verb"], { by, rule }: SourceRule): string {
-  const method = { rich: "RichRule", port: "Port", service: "Service" }[by];
-  const words = by === "port" ? [rule, "tcp"] : [rule];
-  const strings = "s".repeat(words.length);
-  if (scope === "permanent") return `permanent ${verb}${method} ${strings} ${shJoin(words)}`;
-  const [signature, noTimeout] = verb === "add" ? [`s${strings}i`, " 0"] : [`s${strings}`, ""];
-  return `now ${verb}${method} ${signature} "$zone" ${shJoin(words)}${noTimeout}`;
+function close({ host, port, sources }: FirewallRuleInputs, have: FirewallFact): Action[] {
+  const extra = (side: readonly SourceRule[]): SourceRule[] =>
+    of(port, side).filter((rule) => !sources.some((source) => lets(rule, source)));
+  const what = `close ${port}/tcp, which the inventory opens only to ${sources.join(", ") || "nobody"}, to`;
+  return closing(have, host, what, { permanent: extra(have.permanent), runtime: extra(have.runtime) });
+}
+
+function closing(have: FirewallFact, host: string, what: string, { permanent, runtime }: Closing): Action[] {
+  if (permanent.length + runtime.length === 0) return [];
+  const why = `${what} ${unique([...permanent, ...runtime].map(({ source }) => source))}${when(permanent, runtime)}`;
+  return [{ do: "run", host, why, script: firewallCommands(have.backend).close(have, { permanent, runtime }) }];
+}
+
+function when(permanent: readonly unknown[], runtime: readonly unknown[]): string {
+  if (permanent.length === 0) return " (now; after a restart it is so)";
+  return runtime.length === 0 ? " (after a restart; now it is so)" : "";
 }
 
 function of(port: number, rules: readonly SourceRule[]): SourceRule[] {
   return rules.filter((rule) => rule.port === port);
 }
 
-function missing(sources: readonly string[], port: number, rules: readonly SourceRule[]): SourceRule[] {
-  const there = names(of(port, rules));
-  return sources
-    .filter((source) => !there.includes(source))
-    .map((source) => ({ source, port, by: "rich", rule: richRule(source, port) }));
+function lets(rule: SourceRule, source: string): boolean {
+  return isSameNetwork(rule.source, source);
 }
 
-function names(rules: readonly SourceRule[]): string[] {
-  return [...new Set(rules.map(({ source }) => source))].sort();
+/** Each source once, sorted: as the inventory spells it, else as the host does. */
+function spelled(rules: readonly SourceRule[], sources: readonly string[]): string[] {
+  const wanted = sources.filter((source) => rules.some((rule) => lets(rule, source)));
+  const extra = rules.map(({ source }) => source).filter((found) => !sources.some((s) => isSameNetwork(found, s)));
+  return [...new Set([...wanted, ...extra])].sort();
+}
+
+function unique(sources: readonly string[]): string {
+  return [...new Set(sources)].sort().join(", ");
+}
+
+function describe({ backend, zone, unmanaged }: FirewallFact): string {
+  const managed = { firewalld: `firewalld, zone ${zone}`, ufw: "ufw", none: undefined }[backend];
+  const others = unmanaged.map((what) => `${what}, not managed`);
+  return [...(managed === undefined ? [] : [managed]), ...others].join("; ") || "none runs";
 }
 
 function isCidr(text: string): boolean {

@@ -10,11 +10,14 @@ export interface Foreseen {
   readonly refusal?: string;
   /** What kept it from being found out. */
   readonly failure?: string;
+  /** What somebody else has to see to. */
+  readonly remarks?: readonly string[];
 }
 
 /** What weighs most comes first. */
 const BY_WEIGHT: readonly Effect[] = [
   "upgrade",
+  "drop",
   "switchover",
   "restart",
   "stop",
@@ -45,13 +48,18 @@ export class Forecast {
   }
 }
 
-/** Consequences for who uses the cluster first, by weight; then, in short, what nobody notices. */
+/** Consequences for who uses the cluster first, by weight; then, in short, what nobody notices; then what others have to do. */
 export function consequences(foreseen: readonly Foreseen[], now: string): string[] {
+  const remarks = foreseen.flatMap((one) => one.remarks ?? []);
+  return [...ofUp(foreseen, now), ...new Set(remarks)];
+}
+
+function ofUp(foreseen: readonly Foreseen[], now: string): string[] {
   const unknown = [...new Set(foreseen.flatMap(({ failure }) => failure ?? []))].map(
     (f) => `not known what up would do: ${f}`,
   );
   const birth = birthOf(foreseen);
-  if (birth !== undefined) return [...unknown, birth];
+  if (birth !== undefined) return [...unknown, birth, ...refusals(foreseen.filter(needsNoData))];
   const upgrades = withEffect(foreseen, "upgrade");
   // The others look for data at a place where they are to come in the same up.
   const relevant = upgrades.length > 0 ? upgrades : foreseen;
@@ -77,6 +85,10 @@ function birthOf(foreseen: readonly Foreseen[]): string | undefined {
           .join(", ")} will be cloned`;
   const witness = withEffect(foreseen, "witness").map(({ host }) => `; ${host} gets the witness`);
   return `it is new and begins on ${first.host}${rest}${witness.join("")}`;
+}
+
+function needsNoData({ kind }: Foreseen): boolean {
+  return kind === "FirewallRule";
 }
 
 /** What is refused only because data are still to come in the same up is no refusal. */

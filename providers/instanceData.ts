@@ -1,5 +1,5 @@
 import { type Action, waitFor } from "../actions/action";
-import { loginProbe, type LoginQuestion, slotUser } from "../facts/login";
+import { AT_HOME, loginProbe, type LoginQuestion, slotUser } from "../facts/login";
 import { renderRepmgrConf } from "../facts/repmgrConf";
 import { clusterPaths, familyLayout } from "../families";
 import { sh } from "../ssh/quote";
@@ -112,7 +112,7 @@ conf=${sh(`/run/repmgr-clone-${want.cluster}`)}
 trap 'rm -f "$conf"' EXIT
 cat >"$conf"
 chown postgres: "$conf"
-runuser -u postgres -- env PGPASSFILE=${sh(passFile)} ${sh(repmgr)} -f "$conf" standby clone \\
+runuser -u postgres -- ${AT_HOME} PGPASSFILE=${sh(passFile)} ${sh(repmgr)} -f "$conf" standby clone \\
   -h ${sh(member.address)} -p ${want.port} -U repmgr -d repmgr --fast-checkpoint${isUpstream ? ` --upstream-node-id=${member.id}` : ""}`,
       ),
       deadlineMs: CLONE_DEADLINE_MS,

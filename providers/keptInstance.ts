@@ -6,7 +6,8 @@ import type { RunningFacts } from "../facts/running";
 import { postgresConfValue } from "../ssh/quote";
 import type { InstanceFacts } from "../facts/instance";
 import { Refused } from "./kind";
-import { DIRECTORY_OWNERSHIP, pgpass } from "./pgInstancePlan";
+import { pgpass } from "./passFile";
+import { DIRECTORY_OWNERSHIP } from "./pgInstancePlan";
 import type { PgInstanceInputs } from "./pgInstance";
 
 /**

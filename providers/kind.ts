@@ -39,6 +39,8 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   readonly keepsData?: string;
   /** Of the identity, what changes without a replacement: the same data go on under the new value. */
   carries?(before: I, now: I): readonly (keyof I & string)[];
+  /** An input that the program does not know and the state tells; once the resource is as wanted it is forgotten. */
+  readonly memory?: { readonly key: keyof I & string; recall(before: I, now: I): unknown };
   id(inputs: I): string;
   /** All reasons why the inputs can never work; only fully known inputs get here. */
   validate(inputs: I): string[];
@@ -56,8 +58,12 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   plan(want: I, have: F): Action[];
   /** In a preview: what up would do, where that is more than the plan can say before files are as wanted. Default: the plan. */
   foresee?(want: I, have: F): Action[];
+  /** In a preview: what its owner has to see to without us, a line each. */
+  remarks?(want: I, have: F): string[];
   /** The last resource of its cluster: in a preview it tells what was foreseen for all of them. Returns who is primary now. */
   sumUp?(inputs: I, have: F): string;
+  /** When a plan failed: what to wait for before it is made anew, because what it was made for has gone; [] = it has failed. */
+  retryAfter?(inputs: I, have: F, error: unknown): Action[];
   project(inputs: I, have: F): Projection<I, O>;
   /** Its peers know of it: what they keep of it goes, too, when its own host is lost. */
   readonly isKnownToPeers?: true;

@@ -54,7 +54,7 @@ export class Lifecycle {
     olds: Properties,
     { foreseenFor, ...asked }: Properties,
   ): Promise<{ inputs: Properties; failures: { property: string; reason: string }[] }> {
-    const news = { ...asked, ...echoed(kind, olds, asked) };
+    const news = { ...asked, ...echoed(kind, olds, asked), ...recalled(kind, olds, asked) };
     const inputs = inputsOf(news);
     const failures = containsUnknown(news) ? [] : await this.failures(kind, olds, news);
     if (Array.isArray(foreseenFor) && failures.length === 0) await this.foresee(kind, inputs, foreseenFor as string[]);
@@ -76,12 +76,14 @@ export class Lifecycle {
   private async foresee(kind: AnyKind, inputs: BaseInputs, clusters: readonly string[]): Promise<void> {
     const { host = "" } = inputs as BaseInputs & { host?: string };
     const foreseen = { kind: kind.name, host };
-    const add = (what: Pick<Foreseen, "actions" | "refusal" | "failure">): void =>
-      clusters.forEach((cluster) => this.forecast.add(cluster, { ...foreseen, ...what }));
     let now = "";
+    let remarks: string[] = [];
+    const add = (what: Pick<Foreseen, "actions" | "refusal" | "failure">): void =>
+      clusters.forEach((cluster) => this.forecast.add(cluster, { ...foreseen, ...what, remarks }));
     try {
       const have = await kind.observe(this.world.review(inputs.reach), inputs);
       now = kind.sumUp?.(inputs, have) ?? "";
+      remarks = kind.remarks?.(inputs, have) ?? [];
       const actions = kind.foresee?.(inputs, have) ?? kind.plan(inputs, have);
       add({ actions });
     } catch (error) {
@@ -168,12 +170,21 @@ export class Lifecycle {
       for (let round = 0; round <= MAX_ROUNDS; round++) {
         const have = await kind.observe(ctx, inputs);
         const actions = planned(kind, inputs, have);
-        if (actions.length === 0) return plain({ ...inputs, ...kind.project(inputs, have).outputs, ...STAMP });
+        if (actions.length === 0) {
+          const settled = { ...inputs, ...kind.project(inputs, have).outputs, ...STAMP };
+          return plain(kind.memory === undefined ? settled : { ...settled, [kind.memory.key]: undefined });
+        }
         const whys = actions.map((a) => `${a.host}: ${a.why}`).join("\n  ");
         if (whys === previous || round === MAX_ROUNDS) throw new Error(`done, and still left to do:\n  ${whys}`);
         previous = whys;
         touched = true;
-        await this.world.apply(name, inputs.reach, actions);
+        try {
+          await this.world.apply(name, inputs.reach, actions);
+        } catch (error) {
+          const wait = kind.retryAfter?.(inputs, have, error) ?? [];
+          if (wait.length === 0) throw error;
+          await this.world.apply(name, inputs.reach, wait);
+        }
       }
       throw new Error("unreachable");
     } catch (error) {
@@ -214,6 +225,11 @@ function pendingOf(kind: AnyKind, inputs: BaseInputs, have: unknown): string[] {
 function echoed({ echoes = [] }: AnyKind, olds: Properties, news: Properties): Properties {
   const known = (echoes as readonly string[]).filter((key) => containsUnknown(news[key]) && olds[key] !== undefined);
   return Object.fromEntries(known.map((key) => [key, olds[key]]));
+}
+
+function recalled({ memory }: AnyKind, olds: Properties, news: Properties): Properties {
+  const known = memory?.recall(inputsOf(olds), inputsOf(news));
+  return memory === undefined || known === undefined ? {} : { [memory.key]: known };
 }
 
 /** Data stays where it is: a new identity would silently begin an empty database beside the old one. */

@@ -209,15 +209,23 @@ export function registrationProblem(
   // Its siblings are those that are registered below the same node: only they vote with it (repmgrd-physical.c, do_election).
   const upstream = expectedUpstream(want, view)?.member.id ?? null;
   if (type === "standby" && row.upstream !== upstream) wrong.push(["upstream", ""]);
-  if (wrong.length === 0) return cannotWatch(memberOf(view, want.node));
+  if (wrong.length === 0) return cannotWatch(memberOf(view, want.node), view);
   return `registered with ${wrong.map(([key]) => `${key} ${JSON.stringify(row[key as keyof RegisteredNode])}`).join(", ")}`;
 }
 
-/** repmgrd needs the node's row in its own database: a witness fills that itself, a delayed standby replays it late. */
-function cannotWatch(self: MemberFacts): string | undefined {
+/**
+ * repmgrd needs the node's row in its own database: a witness fills that itself, a delayed standby replays it late. From its
+ * copy a witness also knows whom to watch. Where the primary is marked as inactive there, since it was away a moment ago,
+ * repmgrd never finds it again (repmgrd-physical.c, monitor_streaming_witness).
+ */
+function cannotWatch(self: MemberFacts, view: ClusterView): string | undefined {
   const { witness, delay } = self.member;
   const isLate = witness || delay !== undefined;
-  return isLate && !knowsItself(self) ? "registered, but not in its own database" : undefined;
+  if (isLate && !knowsItself(self)) return "registered, but not in its own database";
+  const [primary, another] = livePrimaries(view);
+  if (!witness || primary === undefined || another !== undefined) return undefined;
+  const copy = self.facts.repmgr?.nodes.find(({ id }) => id === primary.member.id);
+  return copy?.active === false ? `registered, but takes ${primary.member.node}, the primary, for gone` : undefined;
 }
 
 export function knowsItself({ member, facts }: MemberFacts): boolean {
@@ -230,6 +238,8 @@ export function registeredType(want: RepmgrNodeInputs, view: ClusterView): Regis
   return facts.running?.inRecovery === false ? "primary" : "standby";
 }
 
+export const OTHER_PASSWORD = "with another password";
+
 /** How the repmgr role differs from what it must be; undefined when it is right. */
 export function repmgrRoleProblem(want: RepmgrNodeInputs, { roles }: RunningFacts): string | undefined {
   const role = roles.find(({ name }) => name === "repmgr");
@@ -239,7 +249,7 @@ export function repmgrRoleProblem(want: RepmgrNodeInputs, { roles }: RunningFact
     want.layout === undefined ? (["login", "superuser", "replication"] as const) : (["login", "superuser"] as const);
   const lacks = needs.filter((attribute) => !role[attribute]);
   if (lacks.length > 0) return `without ${lacks.join(", ")}`;
-  return verifies(role.verifier, want.repmgrPassword) ? undefined : "with another password";
+  return verifies(role.verifier, want.repmgrPassword) ? undefined : OTHER_PASSWORD;
 }
 
 function downState({ facts }: MemberFacts, primary: MemberFacts | undefined): string {

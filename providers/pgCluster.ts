@@ -1,9 +1,16 @@
 import type { DatabaseSpec, RoleSpec } from "../config/types";
-import { databasesProbe, type DatabaseFact } from "../facts/databases";
+import { contentProbe, type ContentFact, primaryContentProbe } from "../facts/content";
+import { fileProbe } from "../facts/file";
+import { type PrivilegesFact, privilegesProbe } from "../facts/privileges";
+import type { Probe } from "../facts/probe";
+import { type RemovalFact, removalProbe } from "../facts/removal";
+import { clusterPaths, unitPath } from "../families";
 import { type ClusterInputs, type ClusterView, isLive, livePrimaries, observeCluster } from "./cluster";
 import { asPostgres } from "./commands";
-import { contentState, foundDatabases, foundRoles } from "./clusterContent";
-import { planCluster, planClusterDelete } from "./pgClusterPlan";
+import { contentState, foundDatabases, foundRemoved, foundRoles } from "./clusterContent";
+import { recallOurs, type RemovalInputs, stillThere } from "./removalContent";
+import { privilegesAsked } from "./privilegeContent";
+import { planCluster, planClusterDelete, waitForAnother } from "./pgClusterPlan";
 import { describeCluster, type HistoryEntry, type NodeReport, roleOf } from "./clusterReport";
 import type { TreeInputs } from "./handover";
 import type { Ctx, Kind } from "./kind";
@@ -14,7 +21,7 @@ import { type HandoverView, observeHandover } from "./switchover";
 export type ManagedRole = Omit<RoleSpec, "passwordSecret">;
 
 /** What exists once a cluster: roles, databases, extensions, planned restarts; and what a person wants to read of it. */
-export interface PgClusterInputs extends TreeInputs {
+export interface PgClusterInputs extends TreeInputs, RemovalInputs {
   readonly roles: readonly ManagedRole[];
   /** Role to password. Secret. */
   readonly rolePasswords: Readonly<Record<string, string>>;
@@ -29,6 +36,8 @@ export interface PgClusterInputs extends TreeInputs {
   readonly preferredPrimary?: string;
   /** After a rolling restart the primary moves back to where it was; never compared. */
   readonly switchBack?: boolean;
+  /** The text of the instances' unit, where a new one is worth a restart. */
+  readonly unit?: string;
   /** Data checksums are wanted on every node; enabling them takes a restart each. */
   readonly checksums: boolean;
   /** What a healthy cluster shows; the program always writes HEALTHY_CLUSTER. */
@@ -37,6 +46,8 @@ export interface PgClusterInputs extends TreeInputs {
   readonly nodeRoles: Readonly<Record<string, NodeReport["role"]>>;
   /** synchronous_standby_names on every data node; absent: the replication is asynchronous, which PgInstance sees to. */
   readonly synchronous?: string;
+  /** What the file with the authorities of TLS is called in connection strings; absent: no TLS. */
+  readonly caFile?: string;
   readonly pendingRestart: readonly string[];
   readonly repmgrd: string;
 }
@@ -45,7 +56,13 @@ export const HEALTHY_CLUSTER = { content: "as wanted", pendingRestart: [], repmg
 
 export interface PgClusterFacts {
   readonly view: ClusterView;
-  readonly databases: readonly DatabaseFact[];
+  readonly content: ContentFact;
+  /** By database, of those whose privileges are managed. */
+  readonly privileges: Readonly<Record<string, PrivilegesFact>>;
+  /** Node to the text of its unit; asked for only where a new one is worth a restart. */
+  readonly units: Readonly<Record<string, string | undefined>>;
+  /** Asked for only where something is to be dropped. */
+  readonly removal?: RemovalFact;
   /** Asked for only where the primary may have to move. */
   readonly handover: HandoverView;
 }
@@ -71,17 +88,21 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
     "roles",
     "rolePasswords",
     "databases",
+    "removed",
     "settings",
     "nodeSettings",
     "packageVersion",
+    "unit",
     "preferredPrimary",
     "content",
     "nodeRoles",
     "synchronous",
+    "caFile",
     "pendingRestart",
     "repmgrd",
   ],
   echoes: ["nodeRoles"],
+  memory: { key: "ours", recall: recallOurs },
   identity: ["cluster"],
   id: ({ cluster }) => cluster,
   validate: () => [],
@@ -89,14 +110,21 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
   async observe(ctx, inputs) {
     const found = await observeContent(ctx, inputs);
     const primary = livePrimaries(found.view)[0];
-    const isAsked = primary !== undefined && mayMove(inputs, found.view, primary.member.node);
-    return { ...found, handover: isAsked ? await observeHandover(ctx, inputs, found.view) : {} };
+    const units = await observeUnits(ctx, inputs, found.view);
+    const isAsked = primary !== undefined && mayMove(inputs, { ...found, units }, primary.member.node);
+    const [privileges, removal, handover] = await Promise.all([
+      observePrivileges(ctx, inputs, found),
+      observeRemoval(ctx, inputs, found),
+      isAsked ? observeHandover(ctx, inputs, found.view) : {},
+    ]);
+    return { ...found, units, privileges, ...(removal === undefined ? {} : { removal }), handover };
   },
 
   isAbsent: ({ view }) => view.every(({ facts }) => facts.data !== "present"),
 
   plan: planCluster,
-  foresee: (want, have) => planCluster(want, have, foreseenRestarts(want, have.view)),
+  retryAfter: waitForAnother,
+  foresee: (want, have) => planCluster(want, have, foreseenRestarts(want, have.view, have.units)),
 
   sumUp(inputs, { view }) {
     const { primary, timeline } = describeCluster(inputs, view);
@@ -109,6 +137,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
         ...inputs,
         roles: foundRoles(inputs, have),
         databases: foundDatabases(inputs, have),
+        ...(inputs.removed === undefined ? {} : { removed: foundRemoved(inputs, have) }),
         ...(inputs.preferredPrimary === undefined ? {} : { preferredPrimary: primaryOf(inputs, have.view) }),
         content: contentState(inputs, have),
         ...(inputs.synchronous === undefined
@@ -116,9 +145,13 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
           : { synchronous: foundSynchronous(inputs, have.view, livePrimaries(have.view)[0]) }),
         nodeRoles: Object.fromEntries(have.view.map((m) => [m.member.node, roleOf(m)])),
         pendingRestart: pendingRestarts(inputs, have.view)
-          .map(({ node, settings, upgrade }) => ({
+          .map(({ node, settings, upgrade, isOfOldUnit }) => ({
             node,
-            needs: [...settings, ...(upgrade ? [`PostgreSQL ${upgrade}`] : [])],
+            needs: [
+              ...settings,
+              ...(upgrade ? [`PostgreSQL ${upgrade}`] : []),
+              ...(isOfOldUnit ? ["the new text of its unit"] : []),
+            ],
           }))
           .filter(({ needs }) => needs.length > 0)
           .map(({ node, needs }) => `${node}: ${needs.join(", ")}`),
@@ -131,18 +164,66 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
   planDelete: planClusterDelete,
 };
 
-/** Reads of the inputs no more than where to look, so that a review can ask for it ahead. */
-export async function observeContent(ctx: Ctx, inputs: ClusterInputs): Promise<Omit<PgClusterFacts, "handover">> {
+async function observeContent(ctx: Ctx, inputs: ClusterInputs): Promise<Pick<PgClusterFacts, "view" | "content">> {
   const view = await observeCluster(ctx, inputs);
   const primary = livePrimaries(view)[0];
-  if (primary === undefined) return { view, databases: [] };
-  const databases = await ctx.ask(primary.member.host, databasesProbe(asPostgres(inputs, "psql", "-XAtq")));
-  return { view, databases };
+  if (primary === undefined) return { view, content: { roles: [], databases: [] } };
+  const { host } = primary.member;
+  const content = await ctx.ask(host, contentQuestion(inputs));
+  // A primary with a standby.signal that somebody has put there since its start.
+  return { view, content: content ?? (await ctx.ask(host, contentProbe(psql(inputs)))) };
 }
 
-function mayMove(inputs: PgClusterInputs, view: ClusterView, primary: string): boolean {
+async function observeUnits(ctx: Ctx, inputs: PgClusterInputs, view: ClusterView): Promise<PgClusterFacts["units"]> {
+  if (inputs.unit === undefined) return {};
+  const path = unitPath(clusterPaths(inputs).postgresqlUnit);
+  const found = await Promise.all(
+    view.map(async ({ member }) => [member.node, (await ctx.ask(member.host, fileProbe(path)))?.content] as const),
+  );
+  return Object.fromEntries(found);
+}
+
+/** What is asked of the primary, or of every node while that is not known. */
+export function contentQuestion(inputs: ClusterInputs): Probe<ContentFact | undefined> {
+  return primaryContentProbe(psql(inputs), inputs.dataDirectory);
+}
+
+function psql(inputs: ClusterInputs): string {
+  return asPostgres(inputs, "psql", "-XAtq");
+}
+
+/** Asks nothing where the inventory declares no privileges. */
+async function observePrivileges(
+  ctx: Ctx,
+  inputs: PgClusterInputs,
+  { view, content }: Pick<PgClusterFacts, "view" | "content">,
+): Promise<PgClusterFacts["privileges"]> {
+  const primary = livePrimaries(view)[0];
+  const existing = content.databases.map(({ name }) => name);
+  const asked = privilegesAsked(inputs.databases, existing);
+  if (primary === undefined || asked.length === 0) return {};
+  return ctx.ask(primary.member.host, privilegesProbe(psql(inputs), asked));
+}
+
+/** Asks nothing where nothing is left of what is marked as removed. */
+async function observeRemoval(
+  ctx: Ctx,
+  inputs: PgClusterInputs,
+  { view, content }: Pick<PgClusterFacts, "view" | "content">,
+): Promise<RemovalFact | undefined> {
+  const primary = livePrimaries(view)[0];
+  const there = stillThere(inputs, content);
+  if (primary === undefined || there.roles.length + there.databases.length === 0) return undefined;
+  return ctx.ask(primary.member.host, removalProbe(psql(inputs), there));
+}
+
+function mayMove(
+  inputs: PgClusterInputs,
+  { view, units }: Pick<PgClusterFacts, "view" | "units">,
+  primary: string,
+): boolean {
   const isWished = inputs.preferredPrimary !== undefined && inputs.preferredPrimary !== primary;
-  return isWished || foreseenRestarts(inputs, view).some(({ node }) => node === primary);
+  return isWished || foreseenRestarts(inputs, view, units).some(({ node }) => node === primary);
 }
 
 /** While nobody is primary that is what has to be repaired, and no wish is open. */

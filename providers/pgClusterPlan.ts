@@ -1,7 +1,8 @@
 import type { Action } from "../actions/action";
+import { ActionFailed } from "../actions/executor";
 import { clusterPaths, shortUnit } from "../families";
-import { differences } from "./clusterContent";
-import { thePrimary } from "./cluster";
+import { contentRefusals, planContent } from "./clusterContent";
+import { livePrimaries, observeCluster, thePrimary } from "./cluster";
 import { type Claims, isDirectoryClaimed } from "./claims";
 import { sqlAction } from "./commands";
 import { Refused } from "./kind";
@@ -12,6 +13,9 @@ import { isWaiting, planSynchronous } from "./synchronous";
 import { planRollingRestart } from "./rollingRestart";
 import { hasHandedOver, planRevival } from "./revive";
 import { planFinish, planSwitchover } from "./switchover";
+
+/** repmgr's default detection takes a minute, an election and a promotion some seconds more. */
+const FAILOVER_DEADLINE_MS = 180_000;
 
 /** The plan of what exists once a cluster, carried out on whichever node is primary now. */
 export function planCluster(
@@ -26,16 +30,15 @@ export function planCluster(
       `cluster ${want.cluster}: no node takes writes; see "sudo journalctl -u ${shortUnit(clusterPaths(want).repmgrdUnit)}" on its hosts`,
     );
   }
-  const { host } = primary.member;
-  const content = differences(want, have, primary).map(({ what, database, sql }) =>
-    sqlAction(want, { host, database }, what, sql),
-  );
+  const content = planContent(want, have, primary);
   const rest = planFinish(want, have.view, primary);
   // Whether the other node needs a restart shows when it is back; and commits may wait for that very node.
   if (rest.length > 0) return isWaiting(primary) ? rest : [...content, ...rest];
   let others = planPause(want, have.view, "unpause");
   try {
     others = [...planSynchronous(want, have.view, primary), ...content, ...others];
+    const never = contentRefusals(want, have);
+    if (never.length > 0) throw new Refused(`cluster ${want.cluster}: ${never.join("; ")}`);
     return [...others, ...planMove(want, have, restarts)];
   } catch (error) {
     // A gate that is shut keeps nothing else from being done.
@@ -43,6 +46,35 @@ export function planCluster(
     if (others.length === 0) throw error;
     throw new Refused(error.message, others);
   }
+}
+
+/**
+ * A transaction that failed because its node is not primary any more is done anew on the one that is: it has happened as a
+ * whole or not at all. What failed otherwise has failed.
+ */
+export function waitForAnother(want: PgClusterInputs, have: PgClusterFacts, error: unknown): Action[] {
+  const was = thePrimary(want, have.view);
+  const isContent =
+    error instanceof ActionFailed &&
+    was !== undefined &&
+    planContent(want, have, was).some(({ why }) => why === error.action.why);
+  if (!isContent || want.failover === "manual") return [];
+  const why = `${was.member.node} failed while it was changed, and another node is primary`;
+  return [
+    {
+      do: "waitFor",
+      host: was.member.host,
+      why,
+      deadlineMs: FAILOVER_DEADLINE_MS,
+      look: async (ask) => {
+        const view = await observeCluster({ ask }, want);
+        const [now] = livePrimaries(view);
+        if (now === undefined) return "no node takes writes";
+        if (now.member.node === was.member.node) throw error;
+        return undefined;
+      },
+    },
+  ];
 }
 
 /** A rolling restart moves the primary anyway, and where it is wished if it can. */

@@ -6,7 +6,10 @@ import { foundSettings, hasOwnership, passFileText } from "./keptInstance";
 import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
 import type { Ctx, Kind } from "./kind";
 import { equal } from "./canonical";
-import { alteredBySystem, DIRECTORY_OWNERSHIP, isLoaded, PASS_FILE, planInstance } from "./pgInstancePlan";
+import { PASS_FILE } from "./passFile";
+import { isLoaded } from "./instanceLoad";
+import { certificateExpiry, type InstanceTls, tlsStates } from "./instanceTls";
+import { alteredBySystem, DIRECTORY_OWNERSHIP, planInstance } from "./pgInstancePlan";
 import { planInstanceDelete } from "./pgInstanceDelete";
 
 /** One PostgreSQL instance on a host: PGDATA, postgresql.conf, pg_hba.conf and the password file of its cluster. */
@@ -34,6 +37,13 @@ export interface PgInstanceInputs extends ClusterInputs {
   readonly passFile: string;
   readonly configuration: string;
   readonly checksums: string;
+  /** Absent: the instance does without TLS, as far as the program knows. */
+  readonly tls?: InstanceTls;
+  /** Secret: the private key of the authority, or that of the certificate that is given. Only with TLS. */
+  readonly tlsKey?: string;
+  /** What a healthy host shows; with TLS the program always writes HEALTHY_TLS. */
+  readonly certificate?: string;
+  readonly authorities?: string;
 }
 
 /** The observed part of the inputs as it is on a healthy host. */
@@ -50,6 +60,9 @@ export interface PgInstanceFacts {
   readonly postgresConf: FileFact | undefined;
   readonly hbaConf: FileFact | undefined;
   readonly passFile: FileFact | undefined;
+  /** Asked for only with TLS. */
+  readonly certificate?: FileFact;
+  readonly authorities?: FileFact;
   /** pg_hba.conf of the live primary; asked for only while this instance is down, and another one is primary. */
   readonly primaryHba: FileFact | undefined;
   /** PGDATA.building stands beside PGDATA: an initdb, a clone or a removal that did not come to its end. */
@@ -60,6 +73,8 @@ export interface PgInstanceFacts {
 
 export interface PgInstanceOutputs {
   readonly systemIdentifier: string;
+  /** Until when the node's certificate counts; only with TLS. */
+  readonly certificateExpires?: string;
 }
 
 export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceOutputs> = {
@@ -82,6 +97,10 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     "configuration",
     "wantsChecksums",
     "checksums",
+    "tls",
+    "tlsKey",
+    "certificate",
+    "authorities",
   ],
   identity: ["host", "cluster", "version", "port", "dataDirectory", "layout"],
   keepsData: "its data would be left behind. Add a new node with the new value, let it follow, then remove this one",
@@ -97,21 +116,23 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     const paths = clusterPaths(inputs);
     const { repmgrConf, upgradeMark } = paths;
     const former = formerProbe({ repmgrConf, dataDirectory: inputs.dataDirectory, upgradeMark });
-    const [view, postgresConf, hbaConf, passFile, isBuilding, found] = await Promise.all([
+    const tls = inputs.tls === undefined ? [] : [paths.certificate, paths.authorities];
+    const [view, postgresConf, hbaConf, passFile, isBuilding, found, [certificate, authorities]] = await Promise.all([
       observeCluster(ctx, inputs),
       ctx.ask(inputs.host, fileProbe(paths.configFile)),
       ctx.ask(inputs.host, fileProbe(paths.hbaFile)),
       ctx.ask(inputs.host, fileProbe(paths.passFile)),
       ctx.ask(inputs.host, existsProbe(`${inputs.dataDirectory}.building`)),
       ctx.ask(inputs.host, former),
+      Promise.all(tls.map((path) => ctx.ask(inputs.host, fileProbe(path)))),
     ]);
     const primaryHba = await askPrimaryHba(ctx, inputs, view);
-    const facts = { view, postgresConf, hbaConf, passFile, primaryHba, isBuilding };
+    const facts = { view, postgresConf, hbaConf, passFile, certificate, authorities, primaryHba, isBuilding };
     return found.former === undefined ? facts : { ...facts, former: found.former };
   },
 
-  isAbsent: ({ passFile, postgresConf, isBuilding }) =>
-    passFile === undefined && postgresConf === undefined && !isBuilding,
+  isAbsent: ({ passFile, postgresConf, certificate, authorities, isBuilding }) =>
+    [passFile, postgresConf, certificate, authorities].every((file) => file === undefined) && !isBuilding,
 
   plan: planInstance,
 
@@ -120,7 +141,10 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     const settings = seenSettings(inputs, have);
     const hba = parseHba(have.hbaConf?.content ?? "");
     // A file that differs is loaded when it is put right: one property for one thing.
-    const isSettled = equal(settings, inputs.settings) && equal(hba, inputs.hba);
+    const tls = tlsStates(inputs, have);
+    const isSettled = Object.entries({ settings, hba, ...tls }).every(([name, found]) =>
+      equal(found, inputs[name as keyof PgInstanceInputs]),
+    );
     return {
       inputs: {
         ...inputs,
@@ -131,8 +155,12 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
         passFile: passFileState(inputs, have.passFile),
         configuration: isSettled && !isLoaded(facts, have) ? "changed since it was last loaded" : "loaded",
         checksums: inputs.wantsChecksums && facts.control?.checksums === false ? "off" : "as wanted",
+        ...tls,
       },
-      outputs: { systemIdentifier: facts.control?.systemIdentifier ?? "" },
+      outputs: {
+        systemIdentifier: facts.control?.systemIdentifier ?? "",
+        ...(inputs.tls === undefined ? {} : { certificateExpires: certificateExpiry(have) }),
+      },
     };
   },
 

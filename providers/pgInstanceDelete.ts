@@ -1,7 +1,7 @@
 import type { Action } from "../actions/action";
 import { rejoinMark } from "../facts/rewind";
 import { clusterPaths } from "../families";
-import { sh } from "../ssh/quote";
+import { sh, shJoin } from "../ssh/quote";
 import { type Claims, claimsOfOthers, isDirectoryClaimed, isRenamed } from "./claims";
 import { livePrimaries, memberOf } from "./cluster";
 import { oneAtATime } from "./instanceData";
@@ -18,15 +18,15 @@ const REMOVE_DEADLINE_MS = 600_000;
  */
 export function planInstanceDelete(have: PgInstanceFacts, inputs: PgInstanceInputs, claims: Claims): Action[] {
   if (isRenamed(claims, inputs)) return [];
-  const passFile = planPassFile(have, inputs);
-  if (isDirectoryClaimed(claims, inputs)) return passFile;
+  const secrets = planSecretFiles(have, inputs);
+  if (isDirectoryClaimed(claims, inputs)) return secrets;
   const { host, node, cluster, dataDirectory } = inputs;
   const { facts } = memberOf(have.view, node);
   if (facts.alive)
     throw new Refused(
       `${host}: PostgreSQL of ${cluster}/${node} still runs in ${dataDirectory}; it is not taken away under it`,
     );
-  const kept = [...planStraySlot(have, inputs, claims), ...passFile];
+  const kept = [...planStraySlot(have, inputs, claims), ...secrets];
   const goes = inputs.allowDataLoss && facts.data === "present";
   if (goes) refuseOtherCluster(inputs, have);
   if (!goes && !have.isBuilding) return kept;
@@ -37,12 +37,21 @@ export function planInstanceDelete(have: PgInstanceFacts, inputs: PgInstanceInpu
   return [...kept, { do: "run", host, why, script, deadlineMs: REMOVE_DEADLINE_MS }];
 }
 
-function planPassFile({ passFile }: PgInstanceFacts, inputs: PgInstanceInputs): Action[] {
+/** Password file, private key and certificates. */
+function planSecretFiles(have: PgInstanceFacts, inputs: PgInstanceInputs): Action[] {
+  const { passFile, certificate, authorities } = have;
+  const paths = clusterPaths(inputs);
+  const files = [
+    ...(passFile === undefined ? [] : [paths.passFile]),
+    ...(certificate === undefined ? [] : [paths.certificate]),
+    ...(authorities === undefined ? [] : [paths.authorities]),
+  ];
   // A password file of others may open other doors besides.
-  if (passFile === undefined || inputs.layout !== undefined) return [];
+  if (files.length === 0 || inputs.layout !== undefined) return [];
   const { host, node, cluster } = inputs;
-  const why = `${cluster}/${node} is no longer managed: remove its passwords`;
-  return [{ do: "run", host, why, script: `rm -f ${sh(clusterPaths(inputs).passFile)}` }];
+  const what = certificate === undefined ? "passwords" : "passwords and its private key";
+  const why = `${cluster}/${node} is no longer managed: remove its ${what}`;
+  return [{ do: "run", host, why, script: `rm -f ${shJoin(files)}` }];
 }
 
 /** A clone makes its slot before its node is registered; when it never was, this is the only one who knows of it. */

@@ -1,15 +1,19 @@
 import type { Action, PutFile } from "../actions/action";
+import { isOn } from "../config/isOn";
 import { parseHba, renderHba } from "../facts/hbaConf";
 import type { InstanceFacts } from "../facts/instance";
 import type { FileFact } from "../facts/file";
 import type { RunningFacts } from "../facts/running";
 import { includesConfD, parsePostgresConf } from "../facts/postgresConf";
+import { isRotating } from "./passwordRotation";
+import { PASS_FILE } from "./passFile";
 import { clusterPaths, familyLayout } from "../families";
-import { pgpassField, sh, sqlIdentifier } from "../ssh/quote";
+import { sh, sqlIdentifier } from "../ssh/quote";
 import { equal } from "./canonical";
 import { cannotBuild, foundSettings, hasOwnership, ownedAs, passFileText, settingsText } from "./keptInstance";
 import { type LiveMember, livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
-import { asPostgres, dateNow } from "./commands";
+import { hbaCheck, isLoaded, psql, reload } from "./instanceLoad";
+import { planTlsEnd, planTlsFiles, planTlsProof } from "./instanceTls";
 import { fromPrimary, planClone, planInitdb, type Source } from "./instanceData";
 import { Refused } from "./kind";
 import { expectedUpstream, knowsItself } from "./nodeState";
@@ -17,52 +21,57 @@ import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
 import { planRevival } from "./revive";
 import { refuseStrangers } from "./stranger";
 
+const HBA = "pg_hba.conf";
 export const DIRECTORY_OWNERSHIP = "postgres:postgres 0700";
-const FILE_OWNER = "postgres:postgres";
-/** libpq ignores a password file that others may read (PostgreSQL documentation, 34.16). */
-export const PASS_FILE = { owner: FILE_OWNER, mode: "0600" };
 
 /** The plan of one instance: password file, data, configuration, reload. */
 export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Action[] {
   const self = memberOf(have.view, want.node);
   refuseForeignData(want, have, self);
   refuseStrangers(want, have.view);
-  const passFile = [...planPassFile(want, have), ...planDoor(want, have)];
-  if (self.facts.data !== "present") return [...passFile, ...planData(want, have, self)];
-  const changes = [...planFiles(want, have, false), ...planAlterSystem(want, self.facts)];
-  const loads = self.facts.running !== undefined && (changes.length > 0 || !isLoaded(self.facts, have));
-  const about = changes.length === 0 ? "files changed since they were last loaded" : reasonsOf(want, have, self.facts);
-  return [...passFile, ...changes, ...planOwnership(want, self.facts), ...(loads ? [reload(want, about)] : [])];
+  const tls = planTlsFiles(want, have);
+  const first = [...planPassFile(want, have), ...tls, ...planDoor(want, have)];
+  if (self.facts.data !== "present") return [...first, ...planData(want, have, self)];
+  return [...first, ...planOwnership(want, self.facts), ...planConfiguration(want, have, tls)];
 }
 
-/** Lines of the password file: repmgr's database and replication, for every node (repmgr documentation, "Password Management"). */
-export function pgpass(inputs: PgInstanceInputs): string {
-  const password = pgpassField(inputs.repmgrPassword);
-  return inputs.members
-    .flatMap(({ address }) =>
-      ["repmgr", "replication"].map(
-        (database) => `${pgpassField(address)}:${inputs.port}:${database}:repmgr:${password}\n`,
-      ),
-    )
-    .join("");
-}
-
-/** False when the server runs with files older than those on disk. */
-export function isLoaded(facts: InstanceFacts, have: PgInstanceFacts): boolean {
+/**
+ * Files, and what loads them. A rule for TLS lets nobody in while the server does without, so on the way there the server
+ * loads it first and is tried, and on the way back the rules go first.
+ * @param tls what is done to the files of TLS before
+ */
+function planConfiguration(want: PgInstanceInputs, have: PgInstanceFacts, tls: readonly Action[]): Action[] {
+  const { facts } = memberOf(have.view, want.node);
+  const settings = [...planSettings(want, have, false), ...planAlterSystem(want, facts)];
+  const hba = planHba(want, have, false);
   const { running } = facts;
-  if (running === undefined) return true;
-  const changedAt = Math.max(have.postgresConf?.modifiedAt ?? 0, have.hbaConf?.modifiedAt ?? 0);
-  return running.configurationLoadedAt >= changedAt;
+  if (running === undefined) return [...settings, ...hba];
+  const end = planTlsEnd(want, have);
+  const isCurrent = isLoaded(facts, have);
+  if (settings.length + hba.length + tls.length + end.length === 0 && isCurrent) return [];
+  const names = settings.length === 0 ? [] : reasonsOf(want, have, facts);
+  const changed = [...names, ...(tls.length === 0 ? [] : ["certificates"])];
+  const load = (about: readonly string[]): Action =>
+    reload(want, about.join(", ") || "files changed since they were last loaded");
+  const rules = hba.length === 0 ? [] : [...hba, load([HBA])];
+  if (end.length > 0) return [...rules, ...settings, ...end, load([...names, ...(names.length === 0 ? ["ssl"] : [])])];
+  const hasTls = running.settings.ssl?.setting === "on";
+  if (want.tls === undefined && (hasTls || !isOn(want.settings.ssl))) {
+    return [...settings, ...hba, load([...changed, ...(hba.length === 0 ? [] : [HBA])])];
+  }
+  const before = settings.length + tls.length > 0 || !isCurrent ? [...settings, load(changed)] : [];
+  const proof = tls.length + hba.length > 0 || !hasTls ? planTlsProof(want, have) : [];
+  return [...before, ...proof, ...rules];
 }
 
-/** What is loaded, in the words of a file. */
-function reasonsOf(want: PgInstanceInputs, have: PgInstanceFacts, { running }: InstanceFacts): string {
+/** The settings that are loaded, in the words of the file. */
+function reasonsOf(want: PgInstanceInputs, have: PgInstanceFacts, { running }: InstanceFacts): string[] {
   const conf = foundSettings(want, have.postgresConf, running);
   const names = [...new Set([...Object.keys(conf), ...Object.keys(want.settings)])].filter(
     (name) => conf[name] !== want.settings[name],
   );
-  const hba = equal(parseHba(have.hbaConf?.content ?? ""), want.hba) ? [] : ["pg_hba.conf"];
-  return [...new Set([...names, ...alteredBySystem(want, running)])].sort().concat(hba).join(", ") || "conf.d";
+  const all = [...new Set([...names, ...alteredBySystem(want, running)])].sort();
+  return all.length === 0 ? ["conf.d"] : all;
 }
 
 function refuseForeignData(want: PgInstanceInputs, have: PgInstanceFacts, { facts }: MemberFacts): void {
@@ -107,7 +116,7 @@ export function refuseOtherCluster(
 /** Files go into a PGDATA only with its data: alone they would look like somebody else's directory the next time. */
 function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFacts): Action[] {
   if (want.layout !== undefined) throw cannotBuild(want);
-  const files = planFiles(want, have, true);
+  const files = planFiles(want, have);
   if (self.member.witness) return [...planInitdb(want, "a witness has an instance of its own", "witness"), ...files];
   const primary = thePrimary(want, have.view);
   if (primary !== undefined) return [...planClone(want, sourceOf(want, have, primary)), ...files];
@@ -143,11 +152,21 @@ function refuseFormerData({ host, cluster, dataDirectory }: PgInstanceInputs, { 
  */
 function planDoor(want: PgInstanceInputs, { view, primaryHba }: PgInstanceFacts): Action[] {
   const [primary] = livePrimaries(view);
-  if (primary === undefined || primaryHba === undefined || equal(parseHba(primaryHba.content), want.hba)) return [];
+  if (primary === undefined || primaryHba === undefined) return [];
+  const found = parseHba(primaryHba.content);
+  const hba = doorOf(want, primary, found);
+  if (equal(found, hba)) return [];
   const { node, host } = primary.member;
-  const there = { ...want, host };
+  const there = { ...want, host, hba };
   const why = `${node}, which is the primary now, has to let ${want.node} in: who may connect, ${want.hba.length} rules from the topology and the inventory`;
   return [{ ...putHba(there, primaryHba, why), verify: hbaCheck(there) }, reload(there, "pg_hba.conf")];
+}
+
+/** Until the primary does TLS, the rules for it would let nobody in: then the nodes are added to what it has. */
+function doorOf({ tls, hba }: PgInstanceInputs, { facts }: LiveMember, found: readonly string[]): readonly string[] {
+  if (tls === undefined || facts.running.settings.ssl?.setting === "on") return hba;
+  const peers = hba.filter((line) => / repmgr /.test(line)).map((line) => line.replace(/^hostssl /, "host "));
+  return [...found, ...peers.filter((line) => !found.includes(line))];
 }
 
 function putHba(want: PgInstanceInputs, file: FileFact | undefined, why: string): PutFile {
@@ -156,10 +175,13 @@ function putHba(want: PgInstanceInputs, file: FileFact | undefined, why: string)
   return { do: "putFile", host, why, path, content: renderHba(cluster, hba), ...ownedAs(want, file) };
 }
 
-function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean): Action[] {
+function planFiles(want: PgInstanceInputs, have: PgInstanceFacts): Action[] {
+  return [...planSettings(want, have, true), ...planHba(want, have, true)];
+}
+
+function planSettings(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean): Action[] {
   const { running, hasConfD } = memberOf(have.view, want.node).facts;
   const found = foundSettings(want, have.postgresConf, running);
-  const isRunning = !isNew && running !== undefined;
   const isOurs = want.layout === undefined;
   const actions: Action[] = isOurs && (isNew || !hasConfD) ? [planConfD(want)] : [];
   const includes = !isOurs || includesConfD(have.postgresConf?.content ?? "");
@@ -175,16 +197,15 @@ function planFiles(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean
       check: settingsCheck(want),
     });
   }
-  if (isNew || !equal(parseHba(have.hbaConf?.content ?? ""), want.hba)) {
-    const hba = putHba(
-      want,
-      have.hbaConf,
-      `who may connect: ${want.hba.length} rules from the topology and the inventory`,
-    );
-    const before = isNew ? {} : { found: have.hbaConf?.content ?? null };
-    actions.push({ ...hba, ...before, ...(isRunning ? { verify: hbaCheck(want) } : {}) });
-  }
   return actions;
+}
+
+function planHba(want: PgInstanceInputs, have: PgInstanceFacts, isNew: boolean): Action[] {
+  if (!isNew && equal(parseHba(have.hbaConf?.content ?? ""), want.hba)) return [];
+  const isRunning = !isNew && memberOf(have.view, want.node).facts.running !== undefined;
+  const why = `who may connect: ${want.hba.length} rules from the topology and the inventory`;
+  const before = isNew ? {} : { found: have.hbaConf?.content ?? null };
+  return [{ ...putHba(want, have.hbaConf, why), ...before, ...(isRunning ? { verify: hbaCheck(want) } : {}) }];
 }
 
 /** Named by an include_dir, without which the server does not start. A clone brings it along. */
@@ -205,7 +226,8 @@ function changes(have: Record<string, string>, want: Readonly<Record<string, str
   );
 }
 
-function planPassFile(want: PgInstanceInputs, { passFile }: PgInstanceFacts): Action[] {
+function planPassFile(want: PgInstanceInputs, { passFile, view }: PgInstanceFacts): Action[] {
+  if (passFile !== undefined && isRotating(want, view)) return [];
   const content = passFileText(want, passFile);
   const { passFile: path } = clusterPaths(want);
   const isRight =
@@ -239,41 +261,8 @@ function planAlterSystem(want: PgInstanceInputs, { running }: InstanceFacts): Ac
   ];
 }
 
-/** Its messages are in English, because reload looks into them. */
-function psql(want: PgInstanceInputs): string {
-  return asPostgres(want, "psql", `-XAtq -v ON_ERROR_STOP=1 -d ${sh("dbname=postgres options='-c lc_messages=C'")}`);
-}
-
 /** The server's own parser reads the new file before it takes the place of the old one: a wrong one would end the next start. */
 function settingsCheck(want: PgInstanceInputs): string {
   const postgres = sh(`${familyLayout(want.family).binDirectory(want.version)}/postgres`);
   return `runuser -u postgres -- ${postgres} -D ${sh(want.dataDirectory)} --config-file="$1" -C port >/dev/null`;
-}
-
-/** Only a running server can judge a pg_hba.conf (PostgreSQL documentation, 52.10 pg_hba_file_rules); it goes on with the old rules meanwhile. */
-function hbaCheck(want: PgInstanceInputs): string {
-  return `wrong=$(${psql(want)} -c "select format('pg_hba.conf line %s: %s', line_number, error) from pg_hba_file_rules where error is not null") || exit 1
-[ -z "$wrong" ] || { printf '%s\\n' "$wrong" >&2; exit 1; }`;
-}
-
-/** Looks at both files with the server's own eyes once more: what a person left in conf.d must not spoil the reload either. */
-function reload(want: PgInstanceInputs, about: string): Action {
-  const ask = psql(want);
-  return {
-    do: "run",
-    host: want.host,
-    effect: "reload",
-    why: `load the configuration without a restart: ${about}`,
-    script: `${dateNow(["postgresql.conf", "pg_hba.conf"].map((file) => `${want.dataDirectory}/${file}`))}
-wrong=$(${ask} -c "select format('pg_hba.conf line %s: %s', line_number, error) from pg_hba_file_rules where error is not null
-  union all select format('%s line %s: %s', sourcefile, sourceline, error) from pg_file_settings where error is not null and error <> 'setting could not be applied' and error !~ 'cannot be changed without restarting'")
-[ -z "$wrong" ] || { printf 'not loaded, the old configuration stays in force: %s\\n' "$wrong" >&2; exit 1; }
-before=$(${ask} -c 'select pg_conf_load_time()')
-${ask} -c 'select pg_reload_conf()' >/dev/null
-tries=0
-until [ "$(${ask} -c 'select pg_conf_load_time()')" != "$before" ]; do
-  tries=$((tries + 1)); [ $tries -lt 100 ] || { echo "pg_conf_load_time() is still $before" >&2; exit 1; }
-  sleep 0.1
-done`,
-  };
 }

@@ -1,7 +1,8 @@
 import type { Family, RepositorySpec } from "../config/types";
 import { fileProbe, type FileFact } from "../facts/file";
-import { packagesProbe, type PackagesFact } from "../facts/packages";
-import { CREATE_CLUSTER_FILE, foundRepository, repositoryFiles } from "../facts/aptFiles";
+import type { PackagesFact } from "../facts/packages";
+import { packagingOf } from "../facts/packaging";
+import { familyLayout } from "../families";
 import type { BaseInputs, Kind } from "./kind";
 import { behind, offPin, planPackages, planPackagesDelete } from "./pgPackagesPlan";
 
@@ -13,7 +14,7 @@ export interface PgPackagesInputs extends BaseInputs {
   /** None: the packages come from what the host has already. */
   readonly repository?: RepositorySpec;
   readonly packages: readonly string[];
-  /** Exact version of the first of them, which is the server's. */
+  /** Exact version of those that are the server's. */
   readonly pinned?: string;
   /** The other hosts of the clusters that use them: a standby must not run another minor version than its primary for long. */
   readonly siblings: readonly string[];
@@ -21,8 +22,11 @@ export interface PgPackagesInputs extends BaseInputs {
   readonly versions: string;
   /** The distribution makes a cluster "main" of its own with every new version; true where all clusters were built by others. */
   readonly createMainCluster: boolean;
+  /** How a module of the distribution hides the packages; the program always writes NONE_HIDES, where there are modules. */
+  readonly module?: string;
 }
 
+export const NONE_HIDES = "none hides them";
 export const AS_THE_OTHERS = "as on the other nodes";
 
 export interface PgPackagesFacts {
@@ -42,13 +46,23 @@ export interface PgPackagesOutputs {
 /** PostgreSQL and repmgr of one major version on one host, and where they come from. */
 export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesOutputs> = {
   name: "PgPackages",
-  managed: ["host", "version", "repository", "packages", "pinned", "siblings", "versions", "createMainCluster"],
+  managed: [
+    "host",
+    "version",
+    "repository",
+    "packages",
+    "pinned",
+    "siblings",
+    "versions",
+    "createMainCluster",
+    "module",
+  ],
   identity: ["host", "version"],
   id: ({ host, version }) => `${host}/postgresql-${version}`,
 
   validate({ host, packages, repository }) {
     const problems = packages
-      .filter((name) => !/^[a-z0-9][a-z0-9+.-]+$/.test(name))
+      .filter((name) => !/^[a-z0-9][a-z0-9+._-]+$/.test(name))
       .map((name) => `${host}: "${name}" is no name of a package`);
     if (repository !== undefined && !/^[a-z0-9][a-z0-9-]*$/.test(repository.name)) {
       problems.push(`${host}: the repository's name "${repository.name}" becomes a file name: use a-z, 0-9 and "-"`);
@@ -56,11 +70,12 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
     return problems;
   },
 
-  async observe(ctx, { host, packages, siblings, repository }) {
+  async observe(ctx, { host, family, packages, siblings, repository }) {
+    const { packagesProbe, repositoryFiles, createCluster: ours } = packagingOf(familyLayout(family).packageManager);
     const files = repository && repositoryFiles(repository);
     const [found, createCluster, key, source] = await Promise.all([
       ctx.ask(host, packagesProbe(packages)),
-      ctx.ask(host, fileProbe(CREATE_CLUSTER_FILE.path)),
+      ours && ctx.ask(host, fileProbe(ours.path)),
       files && ctx.ask(host, fileProbe(files.key.path)),
       files && ctx.ask(host, fileProbe(files.source.path)),
     ]);
@@ -78,7 +93,9 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
 
   project(inputs, have) {
     const installed = have.packages.packages.filter(({ state }) => state === "installed");
+    const { foundRepository, createCluster } = packagingOf(familyLayout(inputs.family).packageManager);
     const repository = inputs.repository && foundRepository(inputs.repository, have.source, have.key);
+    const makesItsOwn = createCluster !== undefined && have.createCluster?.content !== createCluster.content;
     const { repository: _, ...others } = inputs;
     return {
       inputs: {
@@ -92,7 +109,8 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
               offPin(inputs, have).map(({ name, version }) => `${name} ${version}, wanted ${inputs.pinned ?? ""}`),
             )
             .join("; ") || AS_THE_OTHERS,
-        createMainCluster: inputs.createMainCluster || have.createCluster?.content !== CREATE_CLUSTER_FILE.content,
+        createMainCluster: inputs.createMainCluster || makesItsOwn,
+        ...(inputs.module === undefined ? {} : { module: have.packages.hiding ?? NONE_HIDES }),
       },
       outputs: { installed: Object.fromEntries(installed.map(({ name, version }) => [name, version])) },
     };

@@ -1,62 +1,76 @@
 import type { Action, Run } from "../actions/action";
 import type { FileFact } from "../facts/file";
-import type { PackageFact } from "../facts/packages";
-import { compareDebianVersions } from "../facts/debianVersion";
-import { sh, shJoin } from "../ssh/quote";
-import { type AptFile, CREATE_CLUSTER_FILE, repositoryFiles } from "../facts/aptFiles";
+import type { PackageFact, PackagingFile } from "../facts/packages";
+import { packagingOf } from "../facts/packaging";
+import { familyLayout } from "../families";
+import { shJoin } from "../ssh/quote";
 import type { Claims } from "./claims";
 import { Refused } from "./kind";
+import { packageCommands } from "./packageCommands";
 import type { PgPackagesFacts, PgPackagesInputs } from "./pgPackages";
 
 const INSTALL_DEADLINE_MS = 900_000;
-const LOCK_SECONDS = 120;
-/** Less than the deadline, so that what dpkg says is the error. */
-const RUNNING_INSTALL_SECONDS = 600;
+
+type OfFamily = Pick<PgPackagesInputs, "family">;
+const manager = ({ family }: OfFamily) => packagingOf(familyLayout(family).packageManager);
+const commands = ({ family }: OfFamily) => packageCommands(familyLayout(family).packageManager);
+const isOfServer = ({ family, version }: PgPackagesInputs, name: string): boolean =>
+  familyLayout(family).serverPackages(version).includes(name);
 
 /** The files come first: with them in place the distribution's own cluster never appears. An installed version is kept. */
 export function planPackages(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
   const upgrades = [...planPinned(want, have), ...planCatchUp(want, have)];
-  return [...planFiles(want, have), ...planRepair(want, have), ...planInstall(want, have), ...upgrades];
+  const first = [...planFiles(want, have), ...planModule(want, have), ...planRepair(want, have)];
+  return [...first, ...planInstall(want, have), ...upgrades];
 }
 
-/** The package with a version that the inventory names, when another one is installed. */
-export function offPin({ pinned, packages: [server] }: PgPackagesInputs, { packages }: PgPackagesFacts): PackageFact[] {
+/** The packages with a version that the inventory names, where another one is installed. */
+export function offPin(want: PgPackagesInputs, { packages }: PgPackagesFacts): PackageFact[] {
+  const { pinned } = want;
   if (pinned === undefined) return [];
   return packages.packages.filter(
-    ({ name, state, version }) => name === server && state === "installed" && version !== pinned,
+    ({ name, state, version }) => isOfServer(want, name) && state === "installed" && version !== pinned,
   );
 }
 
 /** @throws Refused for an older version: going back is no upgrade backwards, and packages do not promise that it works */
 function planPinned(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
-  const [server] = offPin(want, have);
+  const off = offPin(want, have);
+  const [server] = off;
   const { host, pinned = "" } = want;
   if (server === undefined) return [];
   const { name, version } = server;
-  if (compareDebianVersions(version, pinned) > 0) {
+  if (manager(want).compareVersions(version, pinned) > 0) {
     throw new Refused(
       `${host}: ${name} ${version} is newer than the wanted ${pinned}. Set "package_version: ${version}" in the inventory; ` +
-        `to go back all the same, read the release notes between them and type on each host: sudo apt-get install --allow-downgrades ${name}=${pinned}`,
+        `to go back all the same, read the release notes between them and type on each host: ${commands(want).downgrade(name, pinned)}`,
     );
   }
   const why = `upgrade ${name} from ${version} to ${pinned}, as the inventory says; the cluster restarts node by node for it`;
-  return [upgrade(host, why, [`${name}=${pinned}`])];
+  return [
+    upgrade(
+      want,
+      why,
+      off.map((one) => ({ name: one.name, version: pinned })),
+    ),
+  ];
 }
 
 /** The installed packages of which a sibling has a newer version: the newest, and who has it. */
 export function behind(
-  { pinned, packages: [server] }: PgPackagesInputs,
+  want: PgPackagesInputs,
   { packages, siblings }: PgPackagesFacts,
 ): { name: string; have: string; newest: string; on: string }[] {
+  const { compareVersions } = manager(want);
   return packages.packages
-    .filter(({ name, state }) => state === "installed" && (pinned === undefined || name !== server))
+    .filter(({ name, state }) => state === "installed" && (want.pinned === undefined || !isOfServer(want, name)))
     .flatMap(({ name, version: have }) => {
       const [newest] = Object.entries(siblings)
         .flatMap(([on, fact]) =>
           fact.packages.filter((p) => p.name === name && p.state === "installed").map((p) => ({ on, ...p })),
         )
-        .sort((a, b) => compareDebianVersions(b.version, a.version));
-      if (newest === undefined || compareDebianVersions(newest.version, have) <= 0) return [];
+        .sort((a, b) => compareVersions(b.version, a.version));
+      if (newest === undefined || compareVersions(newest.version, have) <= 0) return [];
       return [{ name, have, newest: newest.version, on: newest.on }];
     });
 }
@@ -70,18 +84,22 @@ function planCatchUp(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
   const why = `upgrade ${what}, as ${first} has it; a running server takes it up at its next restart`;
   return [
     upgrade(
-      want.host,
+      want,
       why,
-      late.map(({ name, newest }) => `${name}=${newest}`),
+      late.map(({ name, newest }) => ({ name, version: newest })),
     ),
   ];
 }
 
-function upgrade(host: string, why: string, packages: readonly string[]): Action {
-  const exact = shJoin(packages);
-  const script = `${APT_SHELL}
-apt --no-install-recommends install ${exact} || { apt update; apt --no-install-recommends install ${exact}; }`;
-  return { do: "run", host, why, script, deadlineMs: INSTALL_DEADLINE_MS };
+function upgrade(
+  want: PgPackagesInputs,
+  why: string,
+  packages: readonly Pick<PackageFact, "name" | "version">[],
+): Action {
+  const { exact, install } = commands(want);
+  const names = packages.map(({ name, version }) => exact(name, version));
+  const script = install(names, { isKnown: true });
+  return { do: "run", host: want.host, why, script, deadlineMs: INSTALL_DEADLINE_MS };
 }
 
 /** Our files go. The packages stay: other clusters or programs on the host may use them, and they hold no state of ours. */
@@ -89,9 +107,10 @@ export function planPackagesDelete(have: PgPackagesFacts, inputs: PgPackagesInpu
   const here = claims.filter(({ host }) => host === inputs.host);
   // The files are of the host: those of another major version need them as well.
   if (here.length > 0 && !here.some(({ version }) => version === inputs.version)) return [];
+  const { repositoryFiles, createCluster } = manager(inputs);
   const files = inputs.repository && repositoryFiles(inputs.repository);
   const paths = [
-    have.createCluster && CREATE_CLUSTER_FILE.path,
+    have.createCluster && createCluster?.path,
     have.source && files?.source.path,
     have.key && files?.key.path,
   ].filter((path) => path !== undefined);
@@ -102,78 +121,49 @@ export function planPackagesDelete(have: PgPackagesFacts, inputs: PgPackagesInpu
 
 function planFiles(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
   const { host, repository, version } = want;
+  const { repositoryFiles, createCluster } = manager(want);
   const files = repository && repositoryFiles(repository);
   return [
     // A host that others have set up goes on as it was.
-    ...(want.createMainCluster
+    ...(want.createMainCluster || createCluster === undefined
       ? []
-      : put(
-          host,
-          CREATE_CLUSTER_FILE,
-          have.createCluster,
-          `the distribution must not make a cluster "main" of its own`,
-        )),
+      : put(host, createCluster, have.createCluster, `the distribution must not make a cluster "main" of its own`)),
     ...(files ? put(host, files.key, have.key, `packages from ${repository.uri} are checked against their key`) : []),
     ...(files ? put(host, files.source, have.source, `PostgreSQL ${version} comes from ${repository.uri}`) : []),
   ];
 }
 
-function put(host: string, { path, content }: AptFile, have: FileFact | undefined, why: string): Action[] {
+function put(host: string, { path, content }: PackagingFile, have: FileFact | undefined, why: string): Action[] {
   if (have?.content === content) return [];
   return [{ do: "putFile", host, why, path, content, owner: "root:root", mode: "0644" }];
 }
 
-function planRepair(want: PgPackagesInputs, { packages }: PgPackagesFacts): Action[] {
-  const broken = packages.packages.filter(({ state }) => state === "broken").map(({ name }) => name);
-  if (!packages.isInterrupted && broken.length === 0) return [];
-  const what = broken.length > 0 ? `, ${broken.join(", ")} half installed` : "";
-  const why = `an installation was cut in the middle${what}: let dpkg finish it`;
-  return [{ do: "run", host: want.host, why, script: REPAIR, deadlineMs: INSTALL_DEADLINE_MS }];
+function planModule(want: PgPackagesInputs, { packages: { hiding } }: PgPackagesFacts): Action[] {
+  const { disableModule } = commands(want);
+  if (want.module === undefined || hiding === undefined || disableModule === undefined) return [];
+  const why = `the distribution's module ${hiding} and hides packages of the same names: disable it; what is installed stays`;
+  return [{ do: "run", host: want.host, why, script: disableModule, deadlineMs: INSTALL_DEADLINE_MS }];
 }
 
-/** The installation may still be under way: whoever began it lost the connection, or its program was killed. dpkg itself does not wait. */
-const REPAIR = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
-give_up=$(($(date +%s) + ${RUNNING_INSTALL_SECONDS}))
-until said=$(dpkg --force-confdef --force-confold --configure -a 2>&1); do
-  case $said in *" lock was locked by "*) ;; *) printf '%s\\n' "$said" >&2; exit 1 ;; esac
-  [ "$(date +%s)" -lt "$give_up" ] || { printf '%s\\n' "$said" >&2; exit 1; }
-  sleep 0.5
-done`;
+function planRepair(want: PgPackagesInputs, { packages }: PgPackagesFacts): Action[] {
+  const broken = packages.packages.filter(({ state }) => state === "broken").map(({ name }) => name);
+  const { repair } = commands(want);
+  if (repair === undefined || (!packages.isInterrupted && broken.length === 0)) return [];
+  const what = broken.length > 0 ? `, ${broken.join(", ")} half installed` : "";
+  const why = `an installation was cut in the middle${what}: let dpkg finish it`;
+  return [{ do: "run", host: want.host, why, script: repair, deadlineMs: INSTALL_DEADLINE_MS }];
+}
 
 function planInstall(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
   const missing = have.packages.packages.filter(({ state }) => state === "absent").map(({ name }) => name);
   if (missing.length === 0) return [];
-  const source = want.repository && repositoryFiles(want.repository).source.path;
+  const fresh = want.repository && manager(want).repositoryFiles(want.repository).source.path;
   const isKnown = missing.every((name) => have.packages.candidates[name] !== undefined);
-  const exact = shJoin(
-    missing.map((name) => (want.pinned !== undefined && name === want.packages[0] ? `${name}=${want.pinned}` : name)),
-  );
-  const script = `${APT_SHELL}
-${source === undefined ? "" : updateOnly(source)}
-${isKnown || source !== undefined ? "" : "apt update"}
-apt --no-install-recommends install ${exact} || { apt update; apt --no-install-recommends install ${exact}; }`;
+  const { exact, install } = commands(want);
+  const { pinned } = want;
+  const names = missing.map((name) => (pinned !== undefined && isOfServer(want, name) ? exact(name, pinned) : name));
+  const script = install(names, { fresh, isKnown });
   const why = `install ${missing.join(", ")}${want.repository ? ` from ${want.repository.uri}` : ""}`;
   const action: Run = { do: "run", host: want.host, why, script, deadlineMs: INSTALL_DEADLINE_MS };
   return [action];
 }
-
-/** Asks the new repository alone: the lists of the others may be large and are asked for when something is not found. */
-function updateOnly(source: string): string {
-  return `apt -o Dir::Etc::sourcelist=${sh(source)} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 update`;
-}
-
-/**
- * apt waits for dpkg's lock by itself, but not for the one on the package lists, which apt-daily holds at times. Services
- * are never restarted by needrestart: a database is restarted when its cluster allows it.
- */
-const APT_SHELL = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
-until_lists=$(($(date +%s) + ${LOCK_SECONDS}))
-apt() {
-  while :; do
-    said=$(apt-get -qq -y -o DPkg::Lock::Timeout=${LOCK_SECONDS} -o Dpkg::Options::=--force-confdef \\
-      -o Dpkg::Options::=--force-confold "$@" 2>&1) && return 0
-    case $said in *"Could not get lock /var/lib/apt/lists"*) ;; *) printf '%s\\n' "$said" >&2; return 1 ;; esac
-    [ "$(date +%s)" -lt "$until_lists" ] || { printf '%s\\n' "$said" >&2; return 1; }
-    sleep 1
-  done
-}`;

@@ -1,19 +1,19 @@
-import { randomUUID } from "node:crypto";
 import { posix } from "node:path";
 import type { ClusterLayout, Family, RepositorySpec } from "../config/types";
 import { fileProbe } from "../facts/file";
-import { clockProbe, type HostFacts, hostProbe } from "../facts/host";
+import { type HostFacts, hostProbe, skewProbe } from "../facts/host";
 import { type Neighbour, neighboursProbe } from "../facts/neighbours";
-import { packagesProbe, type PackagesFact } from "../facts/packages";
+import type { PackagesFact, RepositoryFact } from "../facts/packages";
+import { packagingOf } from "../facts/packaging";
 import { parsePostgresConf } from "../facts/postgresConf";
-import { repositoryProbe, type RepositoryFact } from "../facts/repository";
-import { clusterPaths } from "../families";
+import { clusterPaths, familyLayout } from "../families";
 import { anticipateReviews } from "./anticipation";
 import { type BaseInputs, type Ctx, HostLost, type Kind } from "./kind";
 import { isDue, isThere, observeUpgrade, type UpgradeView } from "./majorUpgrade";
 import { planMajorUpgrade } from "./majorUpgradePlan";
 import { upgradeProblems } from "./majorUpgradeProblems";
 import { changeProblems } from "./preflightChanges";
+import type { MemoryShare } from "./preflightMemory";
 import { problemsOf } from "./preflightProblems";
 
 export interface PreflightNode {
@@ -37,6 +37,12 @@ export interface PreflightInputs extends BaseInputs {
   readonly layout?: ClusterLayout;
   readonly packages: readonly string[];
   readonly nodes: readonly PreflightNode[];
+  /** Its nodes have files of TLS to be looked at. */
+  readonly hasTls?: true;
+  /** Its nodes are checked by a timer; said here so that the first question asks for that, too. */
+  readonly monitored?: true;
+  /** By host, what the inventory's clusters there take of its memory; a host where that is this one's default has none. */
+  readonly memory?: Readonly<Record<string, readonly MemoryShare[]>>;
 }
 
 export interface HostSummary {
@@ -94,6 +100,8 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
     "protect",
     "packages",
     "nodes",
+    "hasTls",
+    "monitored",
   ],
   identity: ["cluster"],
   id: ({ cluster }) => cluster,
@@ -176,14 +184,17 @@ function questionOf(inputs: PreflightInputs, { node }: PreflightNode): ReturnTyp
 
 async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgrade: UpgradeView): Promise<NodeFacts> {
   const { directory } = clusterPaths(inputs);
-  const [host, packages, repository, neighbours, conf, skewMs] = await Promise.all([
+  const { packagesProbe, repositoryProbe } = packagingOf(familyLayout(inputs.family).packageManager);
+  const [host, packages, neighbours, conf, skewMs] = await Promise.all([
     ctx.ask(node.host, questionOf(inputs, node)),
     ctx.ask(node.host, packagesProbe(inputs.packages)),
-    node.repository && ctx.ask(node.host, repositoryProbe(node.repository, inputs.packages)),
     ctx.ask(node.host, neighboursProbe(posix.dirname(directory))),
     ctx.ask(node.host, fileProbe(`${inputs.dataDirectory}/postgresql.conf`)),
-    measureSkew(ctx, node.host),
+    ctx.ask(node.host, skewProbe),
   ]);
+  const isComplete = packages.packages.every(({ state }) => state === "installed");
+  const tried = isComplete ? undefined : node.repository;
+  const repository = tried && (await ctx.ask(node.host, repositoryProbe(tried, inputs.packages)));
   const clusterName = conf && parsePostgresConf(conf.content).cluster_name;
   // Others may keep their repmgr.conf where ours would be.
   const others = inputs.layout
@@ -191,13 +202,4 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
     : neighbours;
   const formerPid = upgrade.find((seen) => seen.node.node === node.node)?.facts.former?.pid ?? 0;
   return { host, packages, repository, neighbours: others, clusterName, formerPid, skewMs };
-}
-
-/** The host looked at its clock between our asking and its answer: outside of that, the clocks differ. */
-async function measureSkew(ctx: Ctx, host: string): Promise<number> {
-  const before = Date.now();
-  const theirs = await ctx.ask(host, clockProbe(randomUUID()));
-  const after = Date.now();
-  if (theirs < before) return theirs - before;
-  return theirs > after ? theirs - after : 0;
 }

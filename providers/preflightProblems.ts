@@ -1,16 +1,14 @@
-import { clusterPaths } from "../families";
+import type { RepositorySpec } from "../config/types";
+import { packagingOf } from "../facts/packaging";
+import { clusterPaths, familiesOf, familyLayout } from "../families";
 import type { HostFacts } from "../facts/host";
+import { memoryProblems } from "./preflightMemory";
 import type { Finding, NodeFacts, PreflightInputs, PreflightNode } from "./preflight";
 
 /** What a new cluster needs at least: initdb, the first WAL segments and room to notice that more is needed. */
 const LEAST_FREE_BYTES = 2 * 1024 ** 3;
 /** Timelines are compared and failovers timed across hosts; more than this is a broken time service. */
 const MOST_SKEW_MS = 2_000;
-
-/** os-release ID and VERSION_ID, by family. */
-const SUPPORTED = {
-  debian: ["debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04"],
-} as const;
 
 /**
  * Every reason not to touch the cluster's hosts, in order of node.
@@ -27,6 +25,8 @@ export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[]
       ...dataProblems(inputs, facts),
       ...unitProblems(inputs, facts.host),
       ...clockProblems(facts),
+      ...memoryProblems(inputs, node, facts),
+      ...ipcProblems(facts.host),
       ...packageProblems(inputs, node, facts),
       ...pathProblems(inputs, facts.host, failed),
     ];
@@ -36,9 +36,12 @@ export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[]
 }
 
 function systemProblems({ family }: PreflightInputs, { os, release }: HostFacts): string[] {
-  const supported: readonly string[] = SUPPORTED[family];
-  if (supported.includes(release)) return [];
-  return [`runs ${os} (${release}), which is not supported; supported: ${supported.join(", ")}`];
+  const families = familiesOf(release);
+  if (families.includes(family)) return [];
+  const found = `runs ${os} (${release}), which is not supported`;
+  if (families.length > 0)
+    return [`${found} as "family: ${family}". Set "family: ${families.join(" or ")}" for this host`];
+  return [`${found}; supported: ${familyLayout(family).supported.join(", ")}`];
 }
 
 /** A cluster of ours holds its port and its directory while it is stopped, too: two of them would be one under two names. */
@@ -131,21 +134,34 @@ function clockProblems({ skewMs }: NodeFacts): string[] {
   ];
 }
 
+function ipcProblems({ removesIpc }: HostFacts): string[] {
+  if (!removesIpc) return [];
+  return [
+    `logind removes the shared memory of the user postgres, who is no system user here, when its last session ends; a running server crashes of that. ` +
+      `Set RemoveIPC=no in /etc/systemd/logind.conf and type: sudo systemctl restart systemd-logind`,
+  ];
+}
+
 function packageProblems(inputs: PreflightInputs, { repository: wanted }: PreflightNode, facts: NodeFacts): string[] {
   const { packages, repository } = facts;
   if (wanted !== undefined && repository !== undefined && repository.problem !== "") {
-    return [`the repository ${wanted.name} (${wanted.uri} ${wanted.suite}) cannot be used: ${repository.problem}`];
+    return [`the repository ${wanted.name} (${addressOf(wanted)}) cannot be used: ${repository.problem}`];
   }
   const missing = packages.packages
     .filter(({ state }) => state === "absent")
     .map(({ name }) => name)
     .filter((name) => packages.candidates[name] === undefined && repository?.candidates[name] === undefined);
   if (missing.length === 0) return [];
-  const where = wanted === undefined ? "the host's own package sources" : `${wanted.uri} ${wanted.suite}`;
+  const { lookAt } = packagingOf(familyLayout(inputs.family).packageManager);
+  const where = wanted === undefined ? "the host's own package sources" : addressOf(wanted);
   return [
     `${missing.join(", ")} (PostgreSQL ${inputs.version}) cannot be had from ${where}. Give the host a repository in the ` +
-      `inventory, or choose another version; to look: apt-cache policy ${missing.join(" ")}`,
+      `inventory, or choose another version; to look: ${lookAt(missing)}`,
   ];
+}
+
+function addressOf({ uri, suite }: RepositorySpec): string {
+  return [uri, suite].filter((part) => part !== undefined).join(" ");
 }
 
 /** A peer that the control machine cannot reach either is reported once, not by every node. */

@@ -11,10 +11,11 @@ import { equal } from "./canonical";
 import { isLive, type LiveMember, memberOf, type MemberFacts, thePrimary } from "./cluster";
 import { Refused } from "./kind";
 import { planFollow, planLeftSlots, planSlot } from "./follow";
-import { fellBehind, isSuperseded, repmgrRoleProblem } from "./nodeState";
+import { fellBehind, isSuperseded, OTHER_PASSWORD, repmgrRoleProblem } from "./nodeState";
 import { planRegister, planWitness } from "./register";
 import { planCopyAnew, planReturn, planSettle, planSupersede, type Return } from "./rejoin";
 import { planBootstrap } from "./commands";
+import { isRotating, planRotation } from "./passwordRotation";
 import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
 import { planRevival, planStart } from "./revive";
 
@@ -62,6 +63,8 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
   if (primary === undefined) return planRevival(want, have.view);
   const isPrimary = primary.member.node === want.node;
   const role = repmgrRoleProblem(want, primary.facts.running);
+  if (isPrimary && role === OTHER_PASSWORD && isRotating(want, have.view))
+    return planRotation(want, have.view, primary);
   if (isPrimary && (role !== undefined || primary.facts.repmgr === undefined)) {
     return planBootstrap(want, role ?? "without its extension");
   }

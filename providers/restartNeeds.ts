@@ -1,6 +1,6 @@
 import type { RunningFacts } from "../facts/running";
 import { sameValue } from "../facts/settingValue";
-import { clusterPaths, type ClusterPlace } from "../families";
+import { clusterPaths, type ClusterPlace, familyLayout } from "../families";
 import { type ClusterView, isLive, type LiveMember } from "./cluster";
 
 /** What decides which settings are ours. */
@@ -10,6 +10,8 @@ export interface SettingsOwner extends ClusterPlace {
   readonly nodeSettings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Exact version of the server's package; absent: nobody restarts for an upgrade. */
   readonly packageVersion?: string;
+  /** The text of the unit that PostgreSQL is restarted for; absent: a new text takes effect whenever that happens. */
+  readonly unit?: string;
   /** Data checksums are wanted; false: whatever is there is left alone. */
   readonly checksums: boolean;
 }
@@ -21,20 +23,41 @@ export interface PendingRestart {
   readonly upgrade?: string;
   /** pg_checksums has to run while the node is down. */
   readonly enablesChecksums: boolean;
+  /** It runs as an older text of its unit says. */
+  readonly isOfOldUnit: boolean;
 }
 
 /** Per running node the settings that wait for a restart now, and are ours to restart it for. */
 export function pendingRestarts(want: SettingsOwner, view: ClusterView): PendingRestart[] {
-  return collect(want, view, (m) => waiting(ofNode(want, m), m.facts.running), isUpgraded);
+  return collect(
+    want,
+    view,
+    (m) => waiting(ofNode(want, m), m.facts.running),
+    isUpgraded,
+    () => false,
+  );
 }
 
-/** The same once the files are as wanted, which a review knows before anything is written. */
-export function foreseenRestarts(want: SettingsOwner, view: ClusterView): PendingRestart[] {
+/**
+ * The same once the files are as wanted, which a review knows before anything is written.
+ * @param units node to the text of its unit, where that counts
+ */
+export function foreseenRestarts(
+  want: SettingsOwner,
+  view: ClusterView,
+  units: Readonly<Record<string, string | undefined>> = {},
+): PendingRestart[] {
   const needs = (m: LiveMember): string[] => {
     const own = ofNode(want, m);
     return [...new Set([...waiting(own, m.facts.running), ...toCome(own, m.facts.running)])];
   };
-  return collect(want, view, needs, () => true);
+  return collect(
+    want,
+    view,
+    needs,
+    () => true,
+    ({ member }) => units[member.node] !== want.unit,
+  );
 }
 
 function ofNode(want: SettingsOwner, { member }: LiveMember): SettingsOwner {
@@ -43,7 +66,12 @@ function ofNode(want: SettingsOwner, { member }: LiveMember): SettingsOwner {
 
 /** Its package is there, so that a restart brings it. */
 function isUpgraded(version: string, { facts }: LiveMember): boolean {
-  return facts.installed?.includes(version) === true;
+  return facts.installed !== undefined && says(facts.installed, version);
+}
+
+/** @param text "17.6 (Debian 17.6-1.pgdg13+1)" */
+function says(text: string, version: string): boolean {
+  return text.split(/[\s()]+/).includes(version);
 }
 
 function collect(
@@ -51,16 +79,17 @@ function collect(
   view: ClusterView,
   needs: (m: LiveMember) => string[],
   isThere: (version: string, m: LiveMember) => boolean,
+  getsUnit: (m: LiveMember) => boolean,
 ): PendingRestart[] {
-  // An epoch is no part of what the server calls itself.
-  const pinned = want.packageVersion?.replace(/^\d+:/, "");
+  const pinned = want.packageVersion && familyLayout(want.family).serverVersion(want.packageVersion);
   return view.filter(isLive).flatMap((m) => {
     const settings = needs(m).sort();
     const enablesChecksums = want.checksums && m.facts.control?.checksums === false;
     const runs = m.facts.running.version;
-    const isOld = pinned !== undefined && runs !== undefined && !runs.includes(pinned) && isThere(pinned, m);
-    if (settings.length === 0 && !enablesChecksums && !isOld) return [];
-    return [{ node: m.member.node, settings, enablesChecksums, ...(isOld ? { upgrade: pinned } : {}) }];
+    const isOld = pinned !== undefined && runs !== undefined && !says(runs, pinned) && isThere(pinned, m);
+    const isOfOldUnit = want.unit !== undefined && (m.facts.unitIsNewer === true || getsUnit(m));
+    if (settings.length === 0 && !enablesChecksums && !isOld && !isOfOldUnit) return [];
+    return [{ node: m.member.node, settings, enablesChecksums, isOfOldUnit, ...(isOld ? { upgrade: pinned } : {}) }];
   });
 }
 

@@ -117,6 +117,7 @@ function reasonOf(pending: readonly PendingRestart[]): string {
   return [
     ...(settings.length === 0 ? [] : [`${settings.join(", ")} ${settings.length > 1 ? "need" : "needs"} a restart`]),
     ...upgrades.map((version) => `PostgreSQL ${version} needs a restart`),
+    ...(pending.some(({ isOfOldUnit }) => isOfOldUnit) ? ["the new text of the unit needs a restart"] : []),
     ...(unchecked.length === 0 ? [] : [`${unchecked.join(", ")} must be down while its data get checksums`]),
   ].join(" and ");
 }

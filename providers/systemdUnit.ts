@@ -1,9 +1,10 @@
 import { fileProbe, type FileFact } from "../facts/file";
-import { UNIT_FILE_STATES, unitProbe, type UnitFact, type UnitFileState } from "../facts/unit";
+import { isTimer, UNIT_FILE_STATES, unitProbe, type UnitFact, type UnitFileState } from "../facts/unit";
+import { unitPath } from "../families";
 import type { BaseInputs, Kind } from "./kind";
 import { planUnit, planUnitDelete } from "./systemdUnitPlan";
 
-/** A script the unit runs. */
+/** A script the unit runs, or the service that a timer starts. */
 export interface UnitScript {
   readonly path: string;
   readonly content: string;
@@ -21,12 +22,14 @@ export interface SystemdUnitInputs extends BaseInputs {
   readonly unit: string;
   /** Absent: a unit that others have written. Then only whether it runs is this program's business. */
   readonly content?: string;
-  /** In order of path. */
+  /** What the unit needs besides its own file. In order of path. */
   readonly files: readonly UnitScript[];
   /** The program wants "enabled" or "disabled"; a host may show anything. */
   readonly state: UnitFileState;
   /** Absent for PostgreSQL, whose run state RepmgrNode owns. */
   readonly running?: boolean;
+  /** Files that its work leaves behind; they go with it. */
+  readonly leaves?: readonly string[];
   /** Where the daemon writes its process id once it works; needed, in a unit of ours, to tell a daemon from one that dies and is restarted. */
   readonly pidFile?: string;
   /** Drop-ins a person made for this unit; the program writes []. */
@@ -45,10 +48,6 @@ export interface SystemdUnitOutputs {
   readonly active: string;
 }
 
-export function unitPath(unit: string): string {
-  return `/etc/systemd/system/${unit}`;
-}
-
 /** A unit of one cluster, the scripts it runs, and whether it starts with the host. */
 export const systemdUnitKind: Kind<SystemdUnitInputs, SystemdUnitFacts, SystemdUnitOutputs> = {
   name: "SystemdUnit",
@@ -58,11 +57,12 @@ export const systemdUnitKind: Kind<SystemdUnitInputs, SystemdUnitFacts, SystemdU
 
   validate({ host, unit, content, state, running, pidFile, files }) {
     const problems: string[] = [];
-    if (!/^[\w@:.-]+\.service$/.test(unit)) problems.push(`${host}: "${unit}" is no name of a service`);
+    if (!/^[\w@:.-]+\.(service|timer)$/.test(unit))
+      problems.push(`${host}: "${unit}" is no name of a service or timer`);
     if (!UNIT_FILE_STATES.includes(state) || (state !== "enabled" && state !== "disabled")) {
       problems.push(`${host}: ${unit} can be wanted "enabled" or "disabled", not "${state}"`);
     }
-    if (running !== undefined && content !== undefined && pidFile === undefined)
+    if (running !== undefined && content !== undefined && pidFile === undefined && !isTimer(unit))
       problems.push(`${host}: ${unit} shall run, but has no pidFile`);
     for (const { path } of files) {
       if (!path.startsWith("/")) problems.push(`${host}: the script "${path}" of ${unit} needs an absolute path`);

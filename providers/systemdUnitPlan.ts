@@ -1,11 +1,12 @@
 import type { Action, WaitFor } from "../actions/action";
 import type { FileFact } from "../facts/file";
-import { lastWordsProbe, unitProbe } from "../facts/unit";
+import { isTimer, lastWordsProbe, unitProbe } from "../facts/unit";
+import { unitPath } from "../families";
 import { shJoin, sh } from "../ssh/quote";
 import { dateNow } from "./commands";
 import { type Claims, isRenamed } from "./claims";
 import { Refused } from "./kind";
-import { type SystemdUnitFacts, type SystemdUnitInputs, unitPath, type UnitScript } from "./systemdUnit";
+import type { SystemdUnitFacts, SystemdUnitInputs, UnitScript } from "./systemdUnit";
 
 const READY_DEADLINE_MS = 60_000;
 
@@ -23,7 +24,7 @@ export function planUnit(want: SystemdUnitInputs, have: SystemdUnitFacts): Actio
 /** @throws Refused while PostgreSQL runs: taking its unit away would leave it without one to stop it by */
 export function planUnitDelete(have: SystemdUnitFacts, inputs: SystemdUnitInputs, claims: Claims): Action[] {
   if (isRenamed(claims, inputs)) return [];
-  const { host, unit, cluster, running, files } = inputs;
+  const { host, unit, cluster, running, files, leaves = [] } = inputs;
   if (inputs.content === undefined) return planLeave(have, inputs);
   const isActive = !["inactive", "failed"].includes(have.unit.active);
   if (isActive && running === undefined) {
@@ -37,14 +38,22 @@ export function planUnitDelete(have: SystemdUnitFacts, inputs: SystemdUnitInputs
   if (!isThere && !isActive && scripts.length === 0) return [];
   const script = [
     have.unit.state === "absent" ? "" : `systemctl disable ${isActive ? "--now " : ""}${sh(unit)}`,
+    // What it has just started may be about to write.
+    isTimer(unit) ? `systemctl stop ${sh(serviceOf(unit))} 2>/dev/null || true` : "",
+    leaves.length === 0 ? "" : shJoin(["rm", "-f", ...leaves]),
     shJoin(["rm", "-f", unitPath(unit), ...have.unit.dropIns, ...scripts]),
     removeEmpty([...have.unit.dropIns, ...scripts]),
     "systemctl daemon-reload",
-    `systemctl reset-failed ${sh(unit)} 2>/dev/null || true`,
+    `systemctl reset-failed ${sh(isTimer(unit) ? serviceOf(unit) : unit)} 2>/dev/null || true`,
   ];
   const stop = isActive ? "stop it and " : "";
   const why = `${unit} is no longer wanted: ${stop}remove it${scripts.length > 0 ? ` and ${scripts.join(", ")}` : ""}`;
   return [{ do: "run", host, why, script: script.filter((line) => line !== "").join("\n") }];
+}
+
+/** What a timer starts. */
+function serviceOf(timer: string): string {
+  return timer.replace(/timer$/, "service");
 }
 
 /** A unit that others have written stays; what it watched is no longer there, so it stops. */
@@ -129,10 +138,13 @@ function planRun(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] {
   if (have.unit.isReady && !isOld) return [];
   const now = have.unit.isReady ? "runs with what it had before" : `is ${have.unit.active} and does not do its work`;
   const why = `${unit} has to run; it ${have.unit.active === "inactive" ? "is stopped" : now}`;
+  // The service of a timer may have been written by a run that was cut before systemd read it.
+  const reload = isTimer(unit) ? ["systemctl daemon-reload"] : [];
   const dates =
     changes || want.content === undefined ? [] : [dateNow([unitPath(unit), ...want.files.map(({ path }) => path)])];
-  const script = [...dates, `systemctl restart ${sh(unit)}`].join("\n");
-  return [{ do: "run", host, effect: "repmgrd", why, script }, waitUntilReady(want)];
+  const script = [...dates, ...reload, `systemctl restart ${sh(unit)}`].join("\n");
+  const effect = isTimer(unit) ? {} : { effect: "repmgrd" as const };
+  return [{ do: "run", host, ...effect, why, script }, waitUntilReady(want)];
 }
 
 function waitUntilReady(want: SystemdUnitInputs): WaitFor {

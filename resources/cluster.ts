@@ -1,15 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
+import { expiryWarnings } from "../config/deriveTls";
 import { synchronousNames } from "../config/deriveSynchronous";
 import type { ClusterSpec, NodeSpec } from "../config/types";
 import { HEALTHY_CLUSTER } from "../providers/pgCluster";
 import { addHooks } from "./hooks";
-import { sharedInputs, upstreamsOf } from "./inputs";
+import { sharedInputs, unitSpec, upstreamsOf } from "./inputs";
 import type { StackInventory } from "./inventory";
-import { PgCluster, type PgPackages, type RepmgrNode } from "./kinds";
-import { type ClusterContext, firewallRule, instance, node, postgresqlService, repmgrdService } from "./node";
+import { type FirewallRule, PgCluster, type PgInstance, type PgPackages, type RepmgrNode } from "./kinds";
+import { postgresqlUnit } from "./units";
+import { check, type ClusterContext, firewallRule, instance, node, postgresqlService, repmgrdService } from "./node";
 
 interface BuiltNode {
   readonly spec: NodeSpec;
+  readonly instance: PgInstance;
   readonly resource: RepmgrNode;
 }
 
@@ -27,6 +30,7 @@ export class Cluster extends pulumi.ComponentResource {
   ) {
     // Inherited by all that lies below it: half a node taken away would be worse than a whole one.
     super("repmgr:index:Cluster", spec.name, {}, { protect: spec.protect });
+    for (const warning of expiryWarnings(spec, Date.now())) void pulumi.log.warn(warning, this);
     const context: ClusterContext = { spec, inventory, parent: this, shared: sharedInputs(spec, inventory) };
     const packagesOf = ({ host }: NodeSpec): pulumi.Resource[] => [
       packages.get(`${host}/${spec.version}`) ?? preflight,
@@ -41,17 +45,19 @@ export class Cluster extends pulumi.ComponentResource {
     // Who begins is an order of creation only: a node without data needs a primary to be cloned from.
     const [first] = spec.nodes.filter(({ initialRole }) => initialRole === "primary") as [NodeSpec];
     const firstInstance = instance(context, first, [...packagesOf(first), ...ready]);
-    const firstNode = node(context, first, [firstInstance]);
-    const built = new Map([[first.name, firstNode]]);
+    const begun = { spec: first, instance: firstInstance, resource: node(context, first, [firstInstance]) };
+    const built = new Map<string, BuiltNode>([[first.name, begun]]);
     for (const n of upstreamsFirst(spec.nodes, first)) {
-      const after = [firstNode, ...(n.upstream === undefined ? [] : [built.get(n.upstream)])].filter(
-        (r) => r !== undefined,
+      const after = [begun, ...(n.upstream === undefined ? [] : [built.get(n.upstream)])].flatMap(
+        (before) => before?.resource ?? [],
       );
-      built.set(n.name, node(context, n, [instance(context, n, [...packagesOf(n), ...ready, ...after])]));
+      const own = instance(context, n, [...packagesOf(n), ...ready, ...after]);
+      built.set(n.name, { spec: n, instance: own, resource: node(context, n, [own]) });
     }
-    const nodes = spec.nodes.map((n) => ({ spec: n, resource: built.get(n.name) ?? firstNode }));
+    const nodes = spec.nodes.map((n) => built.get(n.name) ?? begun);
     const daemons = nodes.map(({ spec: n, resource }) => repmgrdService(context, n, [resource]));
-    const cluster = this.content(context, nodes, daemons);
+    const checks = nodes.flatMap(({ spec: n, resource }) => check(context, n, [resource]));
+    const cluster = this.content(context, nodes, [...daemons, ...checks]);
     const last = [cluster, ...addHooks(context, cluster)];
     this.registered = pulumi.all(last.map(({ urn }) => urn));
     this.outputs = pulumi.output({
@@ -59,6 +65,8 @@ export class Cluster extends pulumi.ComponentResource {
       timeline: cluster.timeline,
       nodes: cluster.nodes,
       connectionStrings: cluster.connectionStrings,
+      ...firewallOutputs(ours, rules),
+      ...tlsOutputs(spec, nodes),
     });
     this.registerOutputs({ outputs: this.outputs });
   }
@@ -78,14 +86,17 @@ export class Cluster extends pulumi.ComponentResource {
         roles: spec.roles.map(({ passwordSecret: _, ...role }) => role),
         rolePasswords: pulumi.secret(Object.fromEntries(passwords)),
         databases: spec.databases,
+        removed: spec.removed,
         settings: spec.settings,
         nodeSettings: spec.layout && Object.fromEntries(spec.nodes.map((n) => [n.name, n.settings])),
         packageVersion: spec.packageVersion,
         preferredPrimary: spec.preferredPrimary,
         switchBack: spec.switchBack,
+        unit: spec.restartsForUnit ? postgresqlUnit(unitSpec(spec)) : undefined,
         upstreams: upstreamsOf(spec),
         checksums: spec.checksums,
         synchronous: synchronousNames(spec),
+        caFile: spec.tls?.caFile,
         nodeRoles: pulumi.output(
           Object.fromEntries(nodes.map(({ spec: { name }, resource }) => [name, resource.role])),
         ),
@@ -94,6 +105,21 @@ export class Cluster extends pulumi.ComponentResource {
       { parent: this, dependsOn: [...nodes.map(({ resource }) => resource), ...daemons] },
     );
   }
+}
+
+/** By host, which firewall has the port open and what of it is left to others; nothing where no rule is ours. */
+function firewallOutputs(nodes: readonly NodeSpec[], rules: readonly FirewallRule[]): object {
+  if (rules.length === 0) return {};
+  return { firewalls: Object.fromEntries(rules.map(({ firewall }, index) => [nodes[index]?.host ?? "", firewall])) };
+}
+
+/** What clients need to trust the cluster, and until when each node's certificate counts. */
+function tlsOutputs({ tls }: ClusterSpec, nodes: readonly BuiltNode[]): object {
+  if (tls === undefined) return {};
+  const expires = nodes.map(
+    ({ spec: { name }, instance: { certificateExpires } }) => [name, certificateExpires] as const,
+  );
+  return { tls: { ca: tls.authorities, expires: Object.fromEntries(expires) } };
 }
 
 /** All but the one that begins; a standby comes after the one it follows, from which it is cloned. */

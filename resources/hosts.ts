@@ -1,7 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { ClusterSpec } from "../config/types";
-import { familyLayout } from "../families";
-import { AS_THE_OTHERS } from "../providers/pgPackages";
+import { familyLayout, packagesOf } from "../families";
+import { AS_THE_OTHERS, NONE_HIDES } from "../providers/pgPackages";
+import type { PreflightInputs } from "../providers/preflight";
 import { hostOf, reachOf } from "./inputs";
 import type { StackInventory } from "./inventory";
 import { PgPackages, Preflight } from "./kinds";
@@ -19,16 +20,34 @@ export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Pre
       family: cluster.family,
       dataDirectory: cluster.dataDirectory,
       layout: cluster.layout,
-      packages: familyLayout(cluster.family).packages(cluster.version),
+      packages: packagesOf(cluster.family, cluster.version),
       failover: cluster.failover,
       protect: cluster.protect,
+      monitored: cluster.monitoring === undefined ? undefined : true,
       nodes: cluster.nodes.map(({ name, id, host, address, initialRole }) => {
         const { repository } = hostOf(inventory, host);
         return { node: name, id, host, address, isWitness: initialRole === "witness", repository };
       }),
+      ...(cluster.tls === undefined ? {} : { hasTls: true as const }),
+      memory: memoryOn(hosts, inventory.clusters),
     },
     {},
   );
+}
+
+/** What clusters take of the hosts' memory; only of hosts where that is more than one cluster's default. */
+function memoryOn(hosts: readonly string[], clusters: readonly ClusterSpec[]): PreflightInputs["memory"] {
+  const shares = hosts.map((host) => {
+    const here = clusters.filter(({ nodes }) => nodes.some((node) => node.host === host));
+    return [
+      host,
+      here.map(({ name, settings: { shared_buffers: sharedBuffers, huge_pages: hugePages } }) => {
+        return { cluster: name, sharedBuffers, hugePages };
+      }),
+    ] as const;
+  });
+  const telling = shares.filter(([, here]) => here.length > 1 || here.some((s) => s.sharedBuffers ?? s.hugePages));
+  return telling.length === 0 ? undefined : Object.fromEntries(telling);
 }
 
 /** PostgreSQL is installed once a host and major version, whatever clusters use it. Keys: "host/version". */
@@ -69,9 +88,10 @@ function packagesOn(
       family: first.family,
       version: first.version,
       repository: hostOf(inventory, host).repository,
-      packages: familyLayout(first.family).packages(first.version),
+      packages: packagesOf(first.family, first.version),
       pinned: clusters.find(({ packageVersion }) => packageVersion !== undefined)?.packageVersion,
       createMainCluster: isOthers,
+      ...(familyLayout(first.family).packageManager === "dnf" && !isOthers ? { module: NONE_HIDES } : {}),
     },
     { dependsOn: clusters.flatMap(({ name }) => preflights.get(name) ?? []) },
     clusters.map(({ name }) => name),

@@ -2,6 +2,7 @@ import { nodeConninfo, repmgrConf } from "../config/deriveRepmgr";
 import type { ClusterSpec, HostSpec, Inventory, NodeSpec } from "../config/types";
 import { clusterPaths, familyLayout } from "../families";
 import type { ClusterInputs } from "../providers/cluster";
+import { HEALTHY_TLS } from "../providers/instanceTls";
 import { HEALTHY_INSTANCE, type PgInstanceInputs } from "../providers/pgInstance";
 import { HEALTHY_NODE, type RepmgrNodeInputs } from "../providers/repmgrNode";
 import type { SystemdUnitInputs } from "../providers/systemdUnit";
@@ -13,7 +14,7 @@ import { repmgrdUnit } from "./units";
 // commands that act beside it (scripts/clusterSession.ts) ask for exactly what the program asks for.
 
 /** Inputs of a kind without what the engine or the constructor adds, and without secrets. */
-type Known<I> = Omit<I, "kind" | "pending" | "repmgrPassword">;
+type Known<I> = Omit<I, "kind" | "pending" | "repmgrPassword" | "tlsKey">;
 export type SharedInputs = Known<ClusterInputs>;
 
 /** How to reach the named hosts; travels with every resource and is never compared. */
@@ -70,7 +71,15 @@ export function instanceInputs(spec: ClusterSpec, inventory: Inventory, node: No
     allowDataLoss: spec.allowDataLoss,
     wantsChecksums: spec.checksums,
     ...HEALTHY_INSTANCE,
+    ...tlsInputs(spec, node),
   };
+}
+
+/** Nothing in a cluster without TLS; its private key is still to be added. */
+function tlsInputs({ tls }: ClusterSpec, { tls: own }: NodeSpec): Partial<Known<PgInstanceInputs>> {
+  if (tls === undefined || own === undefined) return {};
+  const { keySecret: _, ...presented } = own;
+  return { tls: { authorities: tls.authorities, ...presented }, ...HEALTHY_TLS };
 }
 
 /** One node's place in the cluster; its password of the role repmgr is still to be added. */

@@ -67,8 +67,9 @@ export class PgPackages extends Kind<PgPackagesInputs> {
 
 /** A port opened to named sources. */
 export class FirewallRule extends Kind<FirewallRuleInputs> {
+  declare readonly firewall: pulumi.Output<string>;
   constructor(name: string, args: Args<FirewallRuleInputs>, options: pulumi.CustomResourceOptions) {
-    super("FirewallRule", name, args, [], options);
+    super("FirewallRule", name, args, ["firewall"], options);
   }
 }
 
@@ -81,8 +82,9 @@ export class SystemdUnit extends Kind<SystemdUnitInputs> {
 
 /** PGDATA and its configuration. */
 export class PgInstance extends Kind<PgInstanceInputs> {
+  declare readonly certificateExpires: pulumi.Output<string | undefined>;
   constructor(name: string, args: Args<PgInstanceInputs>, options: pulumi.CustomResourceOptions) {
-    super("PgInstance", name, args, [], options);
+    super("PgInstance", name, args, ["certificateExpires"], options);
   }
 }
 

@@ -4,6 +4,7 @@ import { clusterPaths } from "../families";
 import { instanceInputs, nodeInputs, reachOf, repmgrdInputs, type SharedInputs, unitSpec } from "./inputs";
 import type { StackInventory } from "./inventory";
 import { FirewallRule, PgInstance, RepmgrNode, SystemdUnit } from "./kinds";
+import { checkInputs } from "./monitoring";
 import { nodeScripts } from "./scripts";
 import { postgresqlUnit } from "./units";
 
@@ -68,9 +69,17 @@ export function repmgrdService(
   return new SystemdUnit(`${nameOf(spec, of)}-repmgrd`, repmgrdInputs(spec, inventory, of), { parent, dependsOn });
 }
 
+/** The timer that has the node checked; where the inventory asks for no monitoring there is none. */
+export function check({ spec, inventory, parent }: ClusterContext, of: NodeSpec, dependsOn: After): SystemdUnit[] {
+  if (spec.monitoring === undefined) return [];
+  const inputs = checkInputs(spec, inventory, of, spec.monitoring);
+  return [new SystemdUnit(`${nameOf(spec, of)}-check`, inputs, { parent, dependsOn })];
+}
+
 export function instance({ spec, inventory, parent }: ClusterContext, of: NodeSpec, dependsOn: After): PgInstance {
   const repmgrPassword = inventory.secret(spec.repmgrPasswordSecret);
-  const inputs = { ...instanceInputs(spec, inventory, of), repmgrPassword };
+  const tlsKey = of.tls && inventory.secret(of.tls.keySecret);
+  const inputs = { ...instanceInputs(spec, inventory, of), repmgrPassword, ...(tlsKey && { tlsKey }) };
   return new PgInstance(nameOf(spec, of), inputs, { parent, dependsOn });
 }
 

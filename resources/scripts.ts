@@ -1,10 +1,11 @@
+import { serviceCommands } from "../config/deriveRepmgr";
 import { standbysToPromote } from "../config/deriveSynchronous";
 import type { ClusterSpec, NodeSpec } from "../config/types";
 import { clusterPaths, familyLayout } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
 import { render } from "../templates/render";
 import type { UnitScript } from "../providers/systemdUnit";
-import { startGuard } from "./units";
+import { startGuard, VOTE_CLASS } from "./units";
 
 /** A command of a person's own that hangs must not stay for ever. */
 const COMMAND_SECONDS = 60;
@@ -14,6 +15,7 @@ export interface Elsewhere {
   readonly binDirectory?: string;
   readonly fence?: string;
   readonly fenceMark?: string;
+  readonly startCommand?: string;
 }
 
 /** Everything that is executed for a cluster on a node, in order of path. */
@@ -52,8 +54,11 @@ export function failoverValidation(spec: ClusterSpec, node: NodeSpec, elsewhere:
 /** The script that ends the writes of a primary which the others may replace. @throws Error when a value holds a NUL */
 export function fence(spec: ClusterSpec, node: NodeSpec, elsewhere: Elsewhere = {}): string {
   const { fenceMark } = clusterPaths({ ...spec, cluster: spec.name });
-  const view = { ...askingView(spec, node, elsewhere), fenceMark: sh(elsewhere.fenceMark ?? fenceMark) };
-  return render("fence.sh", view);
+  return render("fence.sh", {
+    ...askingView(spec, node, elsewhere),
+    fenceMark: sh(elsewhere.fenceMark ?? fenceMark),
+    startCommand: sh(elsewhere.startCommand ?? serviceCommands(spec.name).service_start_command),
+  });
 }
 
 /** The script that tells of repmgr's events. @throws Error when a value holds a NUL */
@@ -82,6 +87,8 @@ function askingView(spec: ClusterSpec, node: NodeSpec, { binDirectory }: Elsewhe
     data: sh(spec.dataDirectory),
     bin: sh(binDirectory ?? familyLayout(spec.family).binDirectory(spec.version)),
     passFile: sh(paths.passFile),
+    nodeId: node.id,
+    voteClass: VOTE_CLASS,
     socketDirectory: sh(paths.socketDirectory),
     port: spec.port,
     nodes: spec.nodes.length,

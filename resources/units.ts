@@ -3,8 +3,12 @@ import { clusterPaths, familyLayout } from "../families";
 import { sh, systemdWord } from "../ssh/quote";
 import { render } from "../templates/render";
 
-/** How long the start guard goes on asking before it refuses. */
+/** How long the start guard goes on asking before it refuses: where the others should be up, somebody waits for the answer. */
 const GUARD_WINDOW_SECONDS = 20;
+/** While its host boots: servers take minutes to do so, each its own. Nobody waits then, and refusing sooner helps nobody. */
+const GUARD_BOOT_WINDOW_SECONDS = 600;
+/** The key of the advisory lock that is a node's vote; of no meaning, but alike on all nodes. */
+export const VOTE_CLASS = 29290;
 
 export interface UnitSpec {
   readonly cluster: string;
@@ -29,10 +33,11 @@ export interface GuardSpec extends UnitSpec {
   readonly peers: readonly GuardPeer[];
   /** What to do when too few of them answer. */
   readonly withoutPeers: "refuse" | "allow";
-  /** Default: the family's, and 20. Other values are for tests. */
+  /** Default: the family's, and the constants above. Other values are for tests. */
   readonly binDirectory?: string;
   readonly startAnyway?: string;
   readonly windowSeconds?: number;
+  readonly bootWindowSeconds?: number;
 }
 
 /** The text of postgresql-<cluster>.service. */
@@ -73,10 +78,12 @@ export function startGuard(spec: GuardSpec): string {
     passFile: sh(paths.passFile),
     startAnyway: sh(spec.startAnyway ?? paths.startAnyway),
     nodeId: spec.nodeId,
+    voteClass: VOTE_CLASS,
     nodes: peers.length + 1,
     majority: Math.floor((peers.length + 1) / 2) + 1,
     withoutPeers: spec.withoutPeers,
     windowSeconds: spec.windowSeconds ?? GUARD_WINDOW_SECONDS,
+    bootWindowSeconds: spec.bootWindowSeconds ?? GUARD_BOOT_WINDOW_SECONDS,
     peers: peers.map(({ node, address, isWitness }) => ({
       name: sh(node),
       host: sh(address),

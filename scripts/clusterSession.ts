@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { Stopped } from "../actions/stop";
 import { formatProblems, loadInventory } from "../config/loadInventory";
 import type { ClusterSpec, Inventory, NodeSpec } from "../config/types";
@@ -6,14 +5,8 @@ import { type Ctx, Refused } from "../providers/kind";
 import { openSession, type Session } from "../providers/session";
 import { reachOf } from "../resources/inputs";
 import { endChildren } from "./childProcess";
-import { runOnStack, type StackChoice } from "./ownStack";
-
-const DEADLINE_MS = 60_000;
-const PROJECT = "repmgr-pulumi:";
-const configuration = z.record(z.string(), z.object({ value: z.string().optional() }));
-
-/** Said by a person on the command line, where that cannot be done: no stack trace, no usage. */
-export class CommandError extends Error {}
+import { CommandError, type StackChoice } from "./ownStack";
+import { stackSettings } from "./stackSettings";
 
 /** Hosts and inventory of a stack, for a command that acts beside Pulumi with the same facts, plans and executor. */
 export interface ClusterSession {
@@ -65,12 +58,12 @@ export async function withClusterSession<T>(
   choice: StackChoice,
   work: (session: ClusterSession) => Promise<T>,
 ): Promise<T> {
-  const settings = await stackSettings(choice);
+  const settings = await stackSettings(choice, "shown");
   const secret = (name: string): string | undefined => settings.get(name);
   const path = settings.get("inventory");
   if (path === undefined)
     throw new CommandError('the stack names no inventory: type "pulumi config set inventory FILE"');
-  const { inventory, problems } = loadInventory(path, { has: (name) => settings.has(name) });
+  const { inventory, problems } = loadInventory(path, settings);
   if (inventory === undefined) {
     throw new CommandError(
       `the inventory has problems; nothing was looked at or changed:\n${formatProblems(problems)}`,
@@ -108,25 +101,6 @@ function sessionOf(
     },
     hostsOf: ({ nodes }) => world.fresh(reachOf(inventory, [...new Set(nodes.map(({ host }) => host))])),
   };
-}
-
-/** Of this project, by name without its prefix; secrets in plain text. */
-async function stackSettings(choice: StackChoice): Promise<ReadonlyMap<string, string>> {
-  const { stdout, output, code } = await runOnStack(choice, ["config", "--json", "--show-secrets"], DEADLINE_MS);
-  // What it printed before it failed may hold a secret.
-  if (code !== 0)
-    throw new CommandError(
-      output
-        .replace(stdout, "")
-        .trim()
-        .replace(/^error: /, ""),
-    );
-  const all = Object.entries(configuration.parse(JSON.parse(stdout)));
-  return new Map(
-    all.flatMap(([name, { value }]) =>
-      name.startsWith(PROJECT) && value !== undefined ? [[name.slice(PROJECT.length), value] as const] : [],
-    ),
-  );
 }
 
 /** Ctrl-C and its like, once: the second one ends the process at once. */

@@ -2,10 +2,10 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { endChildren } from "./childProcess";
 import { renderPage } from "./driftPage";
-import { driftReport, type DriftReport, errorReport } from "./driftReport";
-import { parseReview } from "./driftSteps";
+import type { DriftReport } from "./driftReport";
+import { reviewStack } from "./driftReview";
 import { renderTable } from "./driftTable";
-import { fromHere, runOnStack, STACK_OPTIONS, type StackChoice, stackChoice } from "./ownStack";
+import { fromHere, STACK_OPTIONS, type StackChoice, stackChoice } from "./ownStack";
 
 const USAGE = `usage: npm run drift [-- --stack NAME] [--config-file FILE] [--json] [--html FILE]
   --stack NAME        instead of the selected one, as for pulumi preview
@@ -14,7 +14,6 @@ const USAGE = `usage: npm run drift [-- --stack NAME] [--config-file FILE] [--js
   --html FILE         write it as a page, too: topology, drift, history of primaries
 Exit status: 0 up would change nothing, 2 it would, 1 the hosts could not be reviewed.`;
 
-const DEADLINE_MS = 15 * 60_000;
 const EXIT: Readonly<Record<DriftReport["result"], number>> = { clean: 0, drift: 2, planned: 2, error: 1 };
 
 interface Options extends StackChoice {
@@ -31,29 +30,9 @@ function options(args: readonly string[]): Options {
   return { ...stackChoice(values), html: values.html && fromHere(values.html), json: values.json };
 }
 
-/** Looks at the hosts with the user's own stack, backend and passphrase: what is asked is a preview of theirs. */
-async function review(choice: StackChoice): Promise<DriftReport> {
-  // With this set to true the CLI prints its events one by one instead.
-  const env = { PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "false" };
-  const { stdout, output, code } = await runOnStack(choice, ["preview", "--json", "--show-sames"], DEADLINE_MS, env);
-  // Without a stack or its passphrase the engine says so in plain words and prints no JSON.
-  if (!stdout.trimStart().startsWith("{")) throw new Error(output.trim().replace(/^error: /, ""));
-  const found = parseReview(stdout);
-  if (code === 0 || found.errors.length > 0) return driftReport(found, new Date());
-  throw new Error(
-    `pulumi preview ended with exit status ${code} and named no error: ${output.slice(stdout.length).trim()}`,
-  );
-}
-
 async function main(): Promise<number> {
   const given = options(process.argv.slice(2));
-  let report: DriftReport;
-  try {
-    report = await review(given);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    report = errorReport({ stack: given.stack ?? "(the selected one)", errors: [message], messages: [] }, new Date());
-  }
+  const report = await reviewStack(given);
   console.log(given.json ? JSON.stringify(report, null, 2) : renderTable(report));
   if (given.html !== undefined) writeFileSync(given.html, renderPage(report));
   return EXIT[report.result];

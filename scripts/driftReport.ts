@@ -23,7 +23,7 @@ export interface ClusterReport {
   readonly state?: ClusterState;
   /** What up will mean for those who use the cluster, a line each; "nothing to do; ..." as well. */
   readonly consequences: readonly string[];
-  /** What is worth knowing and no drift: the primary has moved. */
+  /** What is worth knowing and no drift: the primary has moved, when the first certificate expires. */
   readonly notes: readonly string[];
   readonly resources: readonly ResourceReport[];
 }
@@ -97,7 +97,7 @@ function clusterReport(cluster: string, resources: readonly Reviewed[], messages
     consequences: messages.flatMap((message) =>
       message.startsWith(saidOf(cluster)) ? [message.slice(saidOf(cluster).length)] : [],
     ),
-    notes: notesOf(own),
+    notes: [...notesOf(own), ...certificateNotes(resources)],
     resources: resources.flatMap((resource) => {
       const differences = differencesOf(resource);
       if (differences.length === 0) return [];
@@ -116,4 +116,15 @@ function notesOf(own?: Reviewed): string[] {
   if (before?.primary === undefined || now?.primary === undefined || before.primary === now.primary) return [];
   const [was, is] = [before.primary, now.primary].map((name) => (name === "none" ? "nobody" : name));
   return [`the primary has moved: ${was} when it was last deployed, ${is} now, on timeline ${now.timeline}`];
+}
+
+function certificateNotes(resources: readonly Reviewed[]): string[] {
+  const ends = resources.flatMap(({ found }) => {
+    const [expires, node] = [found?.outputs.certificateExpires, found?.inputs.node];
+    return typeof expires === "string" && typeof node === "string" ? [{ node, expires }] : [];
+  });
+  const [first] = ends.sort((a, b) => (a.expires < b.expires ? -1 : 1));
+  return first === undefined
+    ? []
+    : [`TLS: the first certificate to expire is that of ${first.node}, on ${first.expires.slice(0, 10)}`];
 }

@@ -59,7 +59,8 @@ const NOT_COMPARED = ["__provider", "kind", "reach", "pending"];
 /**
  * Reads what `pulumi preview --json --show-sames` prints, with `refresh: always` (pkg/v3/backend/display/json.go): for each
  * resource first the step of the look at its host, whose old state is what was deployed, then the step of the program, whose
- * old state is what was found. A resource that is gone from its host has "delete" in the place of the former.
+ * old state is what was found. A resource that is gone from its host has "delete" in the place of the former. Resources come
+ * in the order in which the engine ended them, another one each time; here by their names, so that two reviews compare.
  * @throws Error when it is not that
  */
 export function parseReview(text: string): Review {
@@ -71,7 +72,7 @@ export function parseReview(text: string): Review {
   ];
   return {
     stack: /^urn:pulumi:([^:]+)::/.exec(steps?.[0]?.urn ?? "")?.[1] ?? "",
-    resources: [...byUrn].flatMap(([urn, ofOne]) => reviewed(urn, ofOne)),
+    resources: [...byUrn].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([urn, ofOne]) => reviewed(urn, ofOne)),
     errors: said((severity) => severity === "error").filter((message) => message !== "preview failed"),
     messages: said((severity) => severity === "warning" || severity === "info"),
   };

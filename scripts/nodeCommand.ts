@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import type { ClusterSpec, NodeSpec } from "../config/types";
-import { type ClusterSession, CommandError, nodeNamed, runCommand, withClusterSession } from "./clusterSession";
-import { STACK_OPTIONS, stackChoice } from "./ownStack";
+import { type ClusterSession, nodeNamed, runCommand, withClusterSession } from "./clusterSession";
+import { CommandError, STACK_OPTIONS, stackChoice } from "./ownStack";
 
 /**
  * Runs a command about one node: `npm run NAME -- CLUSTER NODE [--yes]`, on the user's own stack.

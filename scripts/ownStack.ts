@@ -3,6 +3,9 @@ import { type Finished, runChild } from "./childProcess";
 import { projectRoot } from "./projectRoot";
 import { ensurePulumi } from "./pulumiCli";
 
+/** Said by a person on the command line, where that cannot be done: no stack trace, no usage. */
+export class CommandError extends Error {}
+
 export interface StackChoice {
   /** Instead of the selected one, as for pulumi preview. */
   readonly stack?: string;
@@ -29,6 +32,7 @@ export async function runOnStack(
   args: readonly [command: string, ...options: string[]],
   deadlineMs: number,
   env: NodeJS.ProcessEnv = {},
+  stdin?: string,
 ): Promise<Finished> {
   const cli = await ensurePulumi((line) => console.error(line));
   const chosen = [
@@ -42,5 +46,6 @@ export async function runOnStack(
     cwd: projectRoot(),
     env: { ...process.env, ...cli.env, ...env },
     deadlineMs,
+    stdin,
   });
 }

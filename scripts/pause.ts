@@ -2,8 +2,8 @@ import { parseArgs } from "node:util";
 import { isLive, livePrimaries } from "../providers/cluster";
 import { planPause } from "../providers/pause";
 import { answered, clusterInputs, Looker } from "./clusterLook";
-import { type ClusterSession, CommandError, runCommand, withClusterSession } from "./clusterSession";
-import { STACK_OPTIONS, stackChoice } from "./ownStack";
+import { type ClusterSession, runCommand, withClusterSession } from "./clusterSession";
+import { CommandError, STACK_OPTIONS, stackChoice } from "./ownStack";
 
 const USAGE = `usage: npm run pause -- CLUSTER [--stack NAME] [--config-file FILE]
        npm run unpause -- CLUSTER [--stack NAME] [--config-file FILE]

@@ -20,12 +20,13 @@ interface Part {
 /** Data, place in the cluster, daemon: in the order in which they need each other. */
 function partsOf({ inventory, secret }: ClusterSession, spec: ClusterSpec, node: NodeSpec): Part[] {
   const repmgrPassword = secret(spec.repmgrPasswordSecret);
+  const tlsKey = node.tls && { tlsKey: secret(node.tls.keySecret) };
   const part = (kind: object, inputs: object): Part => {
     const { name } = kind as AnyKind;
     return { kind: kind as AnyKind, inputs: { ...(inputs as BaseInputs), kind: name, pending: [] } };
   };
   return [
-    part(pgInstanceKind, { ...instanceInputs(spec, inventory, node), repmgrPassword }),
+    part(pgInstanceKind, { ...instanceInputs(spec, inventory, node), repmgrPassword, ...tlsKey }),
     part(repmgrNodeKind, { ...nodeInputs(spec, inventory, node), repmgrPassword }),
     part(systemdUnitKind, repmgrdInputs(spec, inventory, node)),
   ];

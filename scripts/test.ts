@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ensureBase, ensureLabPackages, Lab, labProblem } from "../lab";
+import { ensureImage, ensureLabPackages, type ImageName, Lab, labProblem, usualImage } from "../lab";
 import { projectRoot } from "./projectRoot";
 import { endChildren } from "./childProcess";
 import { add, runJest, type Totals } from "./jestRun";
@@ -8,6 +8,11 @@ import { ensurePulumi } from "./pulumiCli";
 
 /** A first deploy on a slow machine, with time to spare; tests of the lab carry their own shorter deadlines. */
 const E2E_TIMEOUT_MS = 900_000;
+
+/** Suites that name nothing that only one image has; --matrix runs them on the others, too. */
+const ON_EVERY_IMAGE = ["deploy", "drift", "destroy"];
+
+const DEBIAN_PROGRAMS = "/usr/lib/postgresql";
 
 interface Run {
   readonly args: readonly string[];
@@ -34,16 +39,27 @@ async function main(): Promise<number> {
   const logs = join(projectRoot(), "logs", `test-${new Date().toISOString().replace(/[:.]/g, "-")}`);
   mkdirSync(logs, { recursive: true });
   const env = { ...process.env, ...(given.includes("--full") ? { REPMGR_PULUMI_FULL: "1" } : {}) };
-  const run: Run = { args: given.filter((arg) => arg !== "--full"), env, logs, stop: stopping.signal };
+  const args = given.filter((arg) => !["--full", "--matrix"].includes(arg));
+  const run: Run = { args, env, logs, stop: stopping.signal };
   let totals = await runJest({ ...run, projects: ["unit", "contract", "program"] });
-  if (!stopping.signal.aborted) totals = add(totals, await endToEnd(run));
+  if (!stopping.signal.aborted) totals = add(totals, await endToEnd(run, usualImage()));
+  if (!stopping.signal.aborted && given.includes("--matrix")) totals = add(totals, await onOther(run));
   say(`logs: ${logs}`);
   console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
   if (stopping.signal.aborted) return 130;
   return totals.failed === 0 ? 0 : 1;
 }
 
-async function endToEnd(run: Run): Promise<Totals> {
+/** The same hosts' work on the image that the run before was not made on. */
+function onOther(run: Run): Promise<Totals> {
+  const image: ImageName = usualImage() === "redhat" ? "debian13" : "redhat";
+  const logs = join(run.logs, image);
+  mkdirSync(logs);
+  say(`${ON_EVERY_IMAGE.join(", ")} on the image ${image}`);
+  return endToEnd({ ...run, logs, args: [`--testPathPatterns=e2e/(${ON_EVERY_IMAGE.join("|")})\\.test`] }, image);
+}
+
+async function endToEnd(run: Run, image: ImageName): Promise<Totals> {
   const suites = e2eSuites();
   if (suites.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   const problem = labProblem();
@@ -53,22 +69,22 @@ async function endToEnd(run: Run): Promise<Totals> {
   }
   try {
     const cli = await ensurePulumi(say);
-    return await onLabs({ ...run, env: { ...run.env, ...cli.env } });
+    return await onLabs({ ...run, env: { ...run.env, ...cli.env } }, image);
   } catch (error) {
     say(`the e2e suites did not run: ${error instanceof Error ? error.message : String(error)}`);
     return { passed: 0, failed: 1, skipped: suites.length };
   }
 }
 
-/**
- * On labs of their own, so that one a person keeps for a demo is left alone; their snapshots stay for the next time. Two,
- * because a suite waits more than it works: for a failover to be noticed, a host to boot, a timeout to pass.
- */
-async function onLabs(run: Run): Promise<Totals> {
+/** A suite waits more than it works: for a failover to be noticed, a host to boot, a timeout to pass. */
+const LABS = 2;
+
+/** On labs of their own, so that one a person keeps for a demo is left alone; their snapshots stay for the next time. */
+async function onLabs(run: Run, image: ImageName): Promise<Totals> {
   await ensureLabPackages(say);
-  await ensureBase(say);
+  await ensureImage(image, say);
   const first = process.env.REPMGR_PULUMI_LAB ?? join(projectRoot(), ".lab", "test");
-  const labs = [first, `${first}-2`].map((directory) => Lab.open(directory));
+  const labs = Array.from({ length: LABS }, (_, n) => Lab.open(n === 0 ? first : `${first}-${n + 1}`));
   for (const lab of labs) lab.claim("npm test");
   try {
     return await runJest({
@@ -77,7 +93,8 @@ async function onLabs(run: Run): Promise<Totals> {
       args: [`--maxWorkers=${labs.length}`, `--testTimeout=${E2E_TIMEOUT_MS}`, ...run.args],
       // process.env again: claim has just named the session in it.
       env: {
-        ...{ ...process.env, ...run.env },
+        ...{ ...process.env, ...run.env, REPMGR_PULUMI_IMAGE: image },
+        ...{ PATH: `${psqlDirectories()}${run.env.PATH ?? ""}` },
         ...{ REPMGR_PULUMI_LABS: JSON.stringify(labs.map(({ dir }) => dir)), REPMGR_PULUMI_LOGS: run.logs },
       },
     });
@@ -87,6 +104,12 @@ async function onLabs(run: Run): Promise<Totals> {
       lab.release();
     }
   }
+}
+
+/** Debian's psql is a Perl script that chooses a version; the clients of the tests start it some thousand times. */
+function psqlDirectories(): string {
+  const versions = existsSync(DEBIAN_PROGRAMS) ? readdirSync(DEBIAN_PROGRAMS) : [];
+  return versions.map((version) => `${join(DEBIAN_PROGRAMS, version, "bin")}:`).join("");
 }
 
 function e2eSuites(): string[] {

@@ -26,6 +26,8 @@ export class Exchange {
   private readonly stdout: FramedOutput;
   private readonly stderr: FramedOutput;
   private readonly startedAt = Date.now();
+  /** Of the clock that nobody sets. */
+  private readonly began = performance.now();
   private ended: Ended | undefined;
   private hasAllOutput = false;
   private finish: (lostBecause: string | undefined) => void = () => undefined;
@@ -90,17 +92,20 @@ export class Exchange {
     const isCut = lostBecause !== undefined && !this.hasAllOutput;
     if (this.ended === undefined || isCut) throw this.lostError(lostBecause ?? "the session was closed");
     const { code, signal } = this.ended;
-    if (wasStopped(this.ended) && Date.now() - this.startedAt >= this.request.deadlineMs) throw this.deadlineError();
+    if (wasStopped(this.ended) && performance.now() - this.began >= this.request.deadlineMs) throw this.deadlineError();
     if (!this.stdout.hasBegun) {
       throw startError(this.host, this.request.what, { code, stdout: this.stdout.noise, stderr: this.stderr.noise });
     }
     const signalNumber = signal === undefined ? 0 : constants.signals[signal as NodeJS.Signals];
-    return { code: code ?? 128 + signalNumber, stdout: this.stdout.text, stderr: this.stderr.text };
+    const { startedAt, stdout, stderr } = this;
+    return { startedAt, code: code ?? 128 + signalNumber, stdout: stdout.text, stderr: stderr.text };
   }
 
   private lastLine(): string {
     const line = this.stderr.lastLine ?? this.stdout.lastLine;
     if (line === undefined) return "It printed nothing";
+    if (this.request.printsSecrets === true)
+      return "What it printed is not shown, since passwords are among what it reads";
     const secrets = (this.request.stdin ?? "").split("\n").filter((secret) => secret.length >= 4);
     const clean = secrets.reduce((text, secret) => text.replaceAll(secret, "***"), line);
     return `Last line it printed: ${clean}`;

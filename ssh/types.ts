@@ -37,10 +37,14 @@ export interface RunRequest {
   readonly script: string;
   /** The script's own standard input; the only way a secret may travel. */
   readonly stdin?: string;
+  /** Files with passwords are among what it prints: no error may quote it. */
+  readonly printsSecrets?: true;
   readonly deadlineMs: number;
 }
 
 export interface RunResult {
+  /** When the open session was given the script: milliseconds since 1970, by the clock of this machine. */
+  readonly startedAt: number;
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;

@@ -1,8 +1,9 @@
 import { dirname } from "node:path";
 import { parseConninfo } from "../../facts/conninfo";
-import { databasesProbe } from "../../facts/databases";
+import { contentProbe } from "../../facts/content";
 import { fileProbe } from "../../facts/file";
 import { instanceProbe } from "../../facts/instance";
+import { AT_HOME } from "../../facts/login";
 import { parsePostgresConf } from "../../facts/postgresConf";
 import type { Probe } from "../../facts/probe";
 import { type PostmasterFact, processesProbe, type ProcessesFact } from "../../facts/processes";
@@ -37,8 +38,11 @@ export async function discover(
   const nodes = read.filter((node) => typeof node !== "string");
   const problems = read.filter((node) => typeof node === "string");
   const [primary] = nodes.filter(isPrimary);
-  const databases = primary === undefined ? [] : await ask(primary.target, databasesProbe(psqlOf(primary.postmaster)));
-  return { found: { nodes, isWhole: problems.length === 0, databases }, problems };
+  const content =
+    primary === undefined
+      ? { roles: [], databases: [] }
+      : await ask(primary.target, contentProbe(psqlOf(primary.postmaster)));
+  return { found: { nodes, isWhole: problems.length === 0, content }, problems };
 }
 
 async function readNode(target: Target, ask: AskHost, port: number | undefined): Promise<FoundNode> {
@@ -104,7 +108,7 @@ function findRepmgr({ repmgrds }: ProcessesFact, registered: readonly string[]):
 
 function psqlOf({ program, socketDirectory, port }: PostmasterFact): string {
   const psql = sh(`${dirname(program)}/psql`);
-  return `runuser -u postgres -- env -C / PGCONNECT_TIMEOUT=5 ${psql} -XAtq -h ${sh(socketDirectory)} -p ${port}`;
+  return `runuser -u postgres -- ${AT_HOME} -C / PGCONNECT_TIMEOUT=5 ${psql} -XAtq -h ${sh(socketDirectory)} -p ${port}`;
 }
 
 function questionOf({ program, socketDirectory, port, dataDirectory }: PostmasterFact, unit: string | undefined) {

@@ -1,5 +1,5 @@
 import type { ClusterLayout } from "../../config/types";
-import type { DatabaseFact } from "../../facts/databases";
+import type { ContentFact } from "../../facts/content";
 import type { FileFact } from "../../facts/file";
 import type { InstanceFacts } from "../../facts/instance";
 import { parseHba } from "../../facts/hbaConf";
@@ -35,7 +35,7 @@ export interface Found {
   /** Every host that was named could be read. */
   readonly isWhole: boolean;
   /** Of the primary. */
-  readonly databases: readonly DatabaseFact[];
+  readonly content: ContentFact;
 }
 
 export function layoutOf(node: FoundNode): ClusterLayout {

@@ -1,6 +1,5 @@
 import { DEFAULTS, SQL_NAME } from "../../config/defaults";
-import type { DatabaseFact } from "../../facts/databases";
-import type { RoleFact } from "../../facts/running";
+import type { DatabaseFact, RoleFact } from "../../facts/content";
 import { parseConninfo } from "../../facts/conninfo";
 import {
   type Found,
@@ -99,7 +98,7 @@ function clusterLines(found: Found, nodes: readonly FoundNode[], primary: FoundN
       "hba_lines",
       hbaOf(primary).map((line) => `- ${scalar(line)}`),
     ),
-    ...roleLines(found, primary, name),
+    ...roleLines(found, name),
   ];
 }
 
@@ -190,8 +189,8 @@ function hbaComment(nodes: readonly FoundNode[], primary: FoundNode): string[] {
 
 const NOT_LISTED = ["postgres", "repmgr"];
 
-function roleLines({ databases }: Found, primary: FoundNode, cluster: string): string[] {
-  const all = (primary.instance.running?.roles ?? []).filter(({ name }) => !NOT_LISTED.includes(name));
+function roleLines({ content: { roles: found, databases } }: Found, cluster: string): string[] {
+  const all = found.filter(({ name }) => !NOT_LISTED.includes(name));
   const roles = all.filter(({ name }) => SQL_NAME.pattern.test(name));
   const listed = databases.filter(({ name }) => !NOT_LISTED.includes(name) && SQL_NAME.pattern.test(name));
   const left = [...all, ...databases].map(({ name }) => name).filter((name) => !SQL_NAME.pattern.test(name));

@@ -31,6 +31,44 @@ describe("what every kind gets from the lifecycle", () => {
     expect(world.takeLog()).toEqual([]);
   });
 
+  test("what only the state knows comes into the inputs, and is forgotten once all is as wanted", async () => {
+    const knowing: AnyKind = {
+      ...kind,
+      memory: { key: "mode" as never, recall: (before) => (before as unknown as { text?: string }).text },
+    };
+    expect((await lifecycle.check(knowing, { text: "kept" }, note())).inputs).toMatchObject({ mode: "kept" });
+    expect((await lifecycle.check(knowing, {}, note())).inputs).toMatchObject({ mode: note().mode });
+    expect((await lifecycle.create(knowing, note())).outs).not.toHaveProperty("mode");
+  });
+
+  test("a plan whose ground has gone is made anew after the wait; any other failure is one", async () => {
+    const hurdle = join(directory, "hurdle");
+    writeFileSync(hurdle, "");
+    const over: AnyKind = {
+      ...kind,
+      plan: (want, have) => {
+        const why = existsSync(hurdle) ? "over the hurdle" : "past it";
+        return [{ do: "run", host: "n1", why, script: `test ! -e '${hurdle}'` }, ...kind.plan(want, have)].slice(
+          0,
+          existsSync(hurdle) ? 2 : 1,
+        ) as never;
+      },
+    };
+    await expect(lifecycle.create(over, note())).rejects.toThrow(/over the hurdle/);
+    let tries = 0;
+    const again: AnyKind = {
+      ...over,
+      plan: (want, have) => (existsSync(hurdle) ? over.plan(want, have) : kind.plan(want, have)),
+      retryAfter: () => {
+        tries += 1;
+        rmSync(hurdle);
+        return [{ do: "waitFor", host: "n1", why: "the hurdle is gone", deadlineMs: 100, look: async () => undefined }];
+      },
+    };
+    await lifecycle.create(again, note());
+    expect([tries, onHost().a]).toEqual([1, "first\n"]);
+  });
+
   test("a change is made, and only that", async () => {
     await created();
     const { outs } = await lifecycle.update(kind, note({ mode: "0600" }));

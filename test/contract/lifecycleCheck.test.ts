@@ -4,7 +4,8 @@ import { type AnyKind, kind, world, lifecycle, note } from "./lifecycleFixture";
 
 describe("check and diff", () => {
   test("in a preview the last resource of a cluster tells what up will mean for all of them", async () => {
-    const last = { ...kind, plan: () => [], sumUp: () => "n1 is primary" } as unknown as AnyKind;
+    const remarks = (): string[] => ["n1: see to it"];
+    const last = { ...kind, plan: () => [], sumUp: () => "n1 is primary", remarks } as unknown as AnyKind;
     const preview = { foreseenFor: ["main"] };
     expect((await lifecycle.check(kind, {}, note(preview))).inputs).toEqual(note());
     expect(world.said).toEqual([]);
@@ -13,7 +14,9 @@ describe("check and diff", () => {
     await lifecycle.check(last, {}, note());
     expect(world.said).toEqual([
       'cluster main: nobody notices: n1: the note is not "first\n"; n1: seal the note',
+      "cluster main: n1: see to it",
       "cluster other: nothing to do; n1 is primary",
+      "cluster other: n1: see to it",
     ]);
     expect(world.takeLog()).toEqual([]);
   });

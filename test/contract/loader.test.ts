@@ -1,6 +1,10 @@
-import { databasesProbe } from "../../facts/databases";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { contentProbe } from "../../facts/content";
+import { type FileFact, fileProbe } from "../../facts/file";
 import { FactLoader, splitAnswers } from "../../facts/loader";
 import type { Probe, ProbeAnswer } from "../../facts/probe";
+import { until } from "../../lab/wait";
 import type { RunRequest, Shell } from "../../ssh/types";
 import { failureOf, SshServer } from "../support/sshServer";
 import { ScratchWorld } from "../support/world";
@@ -35,18 +39,50 @@ describe("questions to a host", () => {
   });
 
   test("about the databases of two clusters on one host do not mix, though they are asked side by side", async () => {
-    // Two stand-ins for psql: each lists databases of its own, slowly, and knows no others.
-    const psql = (names: string[]): string =>
-      `answer() { case "$*" in *datname\\ from*|*"datname from"*) sleep 0.2; printf '%s\\n' ${names.join(" ")} ;; *) sleep 0.05; ` +
-      `for d in ${names.join(" ")}; do case "$*" in *"dbname='$d'"*) printf '{"name":"%s","owner":"o","extensions":[]}\\n' $d; return ;; esac; done; ` +
-      `echo "no such database: $*" >&2; return 1 ;; esac; }; answer`;
+    // Two stand-ins for psql: each lists databases of its own, slowly, goes to each that it is told to, and knows no others.
+    const psql = (names: string[]): string => {
+      const shared = JSON.stringify({ roles: [], databases: names.map((name) => ({ name })), available: {} });
+      const tell = `printf '{"name":"%s","extensions":[],"schemas":[]}\\n' "$d"`;
+      return (
+        `answer() { asked=$(cat); case "$asked" in *"'roles'"*) printf '%s\\n' '${shared}' ;; *connect*) sleep 0.2; ` +
+        `printf 'to %s\\n' ${names.join(" ")}; return ;; esac; for d in $(printf '%s\\n' "$asked" | sed -n 's/^to //p'); do ` +
+        `case " ${names.join(" ")} " in *" $d "*) sleep 0.05; ${tell} ;; *) echo "no such database: $d" >&2; return 1 ;; esac; done; }; answer`
+      );
+    };
     const [one, two] = await Promise.all([
-      ask(databasesProbe(psql(["app", "postgres"]))),
-      ask(databasesProbe(psql(["res", "shop"]))),
+      ask(contentProbe(psql(["app", "postgres"]))),
+      ask(contentProbe(psql(["res", "shop"]))),
     ]);
-    expect(one.map(({ name }) => name)).toEqual(["app", "postgres"]);
-    expect(two.map(({ name }) => name)).toEqual(["res", "shop"]);
+    expect(one.databases.map(({ name }) => name)).toEqual(["app", "postgres"]);
+    expect(two.databases.map(({ name }) => name)).toEqual(["res", "shop"]);
     expect(batches()).toHaveLength(1);
+  });
+
+  test("are not quoted when the connection is lost on their way: files with passwords are among them", async () => {
+    const ready = join(server.scratch, "ready");
+    // The answer is a pipe, of which for a while no more comes than one line.
+    const pipe = `rm "$work/0.out"; mkfifo "$work/0.out"; { echo app:Nachtigall; sleep 2; } >"$work/0.out" & echo >${ready}`;
+    const lost = failureOf(ask(probe(pipe)));
+    await until("the answer is on its way", 10_000, () => existsSync(ready) || "no file yet");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    server.cut();
+    const { message } = await lost;
+    expect(message).toMatch(/connection was lost .* while trying to read the facts of n1/);
+    expect(message).not.toContain("Nachtigall");
+  });
+
+  test("about many databases go through them in several streams, and miss none", async () => {
+    const names = Array.from({ length: 50 }, (_, n) => `db${n}`);
+    const shared = JSON.stringify({ roles: [], databases: names.map((name) => ({ name })), available: {} });
+    const psql =
+      `answer() { asked=$(cat); case "$asked" in *"'roles'"*) printf '%s\\n' '${shared}' ;; *E*connect*) ` +
+      `printf 'to %s\\n' ${names.join(" ")} ;; *) echo stream >&2; printf '%s\\n' "$asked" | ` +
+      `sed -n 's/^to \\(.*\\)/{"name":"\\1","extensions":[],"schemas":[]}/p' ;; esac; }; answer`;
+    const probe = contentProbe(psql);
+    const answer = await ask<ProbeAnswer>({ key: probe.key, script: probe.script, parse: (raw) => raw });
+    const asked = { from: Date.now(), to: Date.now() };
+    expect(probe.parse(answer, asked).databases.map(({ name }) => name)).toEqual(names);
+    expect(answer.stderr.match(/stream/g)).toHaveLength(4);
   });
 
   test.each<[string, string]>([
@@ -73,6 +109,24 @@ describe("questions to a host", () => {
       { code: 0, stdout: "caf\ufffd \ufffd\ufffd end", stderr: "trouble\n" },
       { code: 0, stdout: "next\n", stderr: "" },
     ]);
+  });
+
+  test("files are read in one go, each as if it were asked for alone, missing ones among them", async () => {
+    const at = (name: string): string => join(server.scratch, name);
+    const names = ["first", "missing", "it's a name with 'quotes' and spaces", "empty", "gone", "no newline"];
+    const contents = ["a\n\nb\n", undefined, "x 0644 1.0 y\n", "", undefined, "end"];
+    names.forEach((name, index) => {
+      const content = contents[index];
+      if (content !== undefined) writeFileSync(at(name), content, { mode: 0o640 });
+    });
+    const found = await Promise.all([...names.map((name) => ask(fileProbe(at(name)))), ask(probe("echo next"))]);
+    expect(batches()).toHaveLength(1);
+    const files = found.slice(0, -1) as (FileFact | undefined)[];
+    expect(files.map((file) => file?.content)).toEqual(contents);
+    expect(new Set(files.map((file) => file?.mode))).toEqual(new Set(["0640", undefined]));
+    for (const [index, name] of names.entries()) {
+      expect(await ask({ ...fileProbe(at(name)), file: undefined }, true)).toEqual(files[index]);
+    }
   });
 
   test("equal ones are asked once at a time", async () => {

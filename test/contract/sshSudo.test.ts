@@ -53,18 +53,18 @@ const WORKED = { code: 0, stdout: "input\nend\n", stderr: "" };
 describe("sudo", () => {
   it("that needs no password", async () => {
     await start("nopasswd");
-    expect(await run({ sudo: "nopasswd" })).toEqual(WORKED);
+    expect(await run({ sudo: "nopasswd" })).toMatchObject(WORKED);
   });
 
   it("that needs one gets it on its input, and nowhere else", async () => {
     await start("password");
-    expect(await run(withPassword("right"))).toEqual(WORKED);
+    expect(await run(withPassword("right"))).toMatchObject(WORKED);
     expect(server.commands.join()).not.toContain("horse");
   });
 
   it("that is given a password it does not ask for does not pass it to the script", async () => {
     await start("nopasswd");
-    expect(await run(withPassword("right"))).toEqual(WORKED);
+    expect(await run(withPassword("right"))).toMatchObject(WORKED);
   });
 
   it("that refuses the password is asked once, and never given the script as a guess", async () => {

@@ -1,11 +1,11 @@
 import type { ClusterStatus } from "../../scripts/clusterStatus";
 import { run } from "./support/command";
 import { seconds } from "./support/deadlines";
+import { DATA } from "./support/layout";
 import { awaitPrimary, role, rowArrives, sh, sql } from "./support/oracle";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
 
-const DATA = "/var/lib/postgresql/17/main";
 /** What the issue asks of the rejoin of a small cluster. */
 const REJOIN_MS = 20_000;
 

@@ -1,7 +1,12 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { makeAuthority } from "../../actions/certificates";
 import { until } from "../../lab/wait";
 import { Contract, type Cuts, type Resource, resourcesOf } from "./support/contract";
+import { OF_A_USER, runUfw } from "./support/firewalls";
 import type { InventoryFile } from "./support/inventory";
 import { awaitHealthy, roles, rowArrives, sh, sql } from "./support/oracle";
+import { SECRETS } from "./support/secrets";
 import { suite } from "./support/suite";
 import { seconds } from "./support/deadlines";
 import { HOSTS, OUTSIDER, World } from "./support/world";
@@ -25,9 +30,10 @@ function smallest({ postgresql_clusters }: InventoryFile): void {
 }
 
 /** A change of everything that the inventory can change of a cluster in place. */
-function changed({ postgresql_clusters }: InventoryFile, outsider: string): void {
+function changed({ postgresql_clusters }: InventoryFile, outsider: string, caFile: string): void {
   const main = postgresql_clusters.main as unknown as Main;
   Object.assign(main, {
+    tls: { ca_file: caFile },
     settings: { work_mem: "6MB", max_connections: 120 },
     // Restarting hands over to n2 and, through all the cuts, comes back.
     preferred_primary: "n1",
@@ -46,6 +52,10 @@ const BY_HAND: readonly [host: string, how: string][] = [
     "pg1",
     "rm /etc/postgresql-common/createcluster.d/*; sed -i 's/^Description=.*/&!/' /etc/systemd/system/postgresql-main.service",
   ],
+  [
+    "pg2",
+    "ufw allow 5432; iptables -D ufw-user-input 2; iptables -A ufw-user-input -s 203.0.113.0/24 -p tcp -m tcp --dport 5432 -j ACCEPT",
+  ],
   ["pg2", "echo '# by hand' >>/etc/repmgr/main/start-guard; chmod 0700 /etc/repmgr/main/start-guard"],
   [
     "pg2",
@@ -63,7 +73,7 @@ const BY_HAND: readonly [host: string, how: string][] = [
 
 /** Shell: a line for everything that a cut left behind: unfinished files and directories, scripts that still run. */
 const LEFTOVERS = `find /etc/repmgr /etc/sudoers.d /etc/systemd/system /etc/apt /etc/postgresql-common /var/lib/postgresql -regextype posix-extended \\
-  -regex '.*((pgpass|conf|guard|repmgr-main|service|sources|asc)\\.[A-Za-z0-9]{6}|\\.building|\\.rejoining(\\.new)?)' 2>/dev/null
+  -regex '.*((pgpass|conf|guard|repmgr-main|service|sources|asc|pem|crt)\\.[A-Za-z0-9]{6}|\\.building|\\.rejoining(\\.new)?)' 2>/dev/null
 find /run -maxdepth 1 -name 'repmgr-*'
 find /run/postgresql -name '*.start-anyway'
 for lock in /run/lock/repmgr-pulumi-*; do [ ! -e "$lock" ] || flock -n "$lock" true || echo "$lock is held"; done
@@ -71,7 +81,8 @@ pgrep -af 'repmgr-pulumi|dd bs=' | grep -v pgrep; true`;
 
 /** Shell: everything of ours, once all is deleted. */
 const OURS = `ls -d /etc/repmgr/* /etc/sudoers.d/repmgr* /etc/systemd/system/*main* /etc/systemd/system/*.wants/*main* /etc/apt/sources.list.d/repmgr* /var/lib/postgresql/17/* 2>/dev/null
-firewall-cmd --list-rich-rules; firewall-cmd --permanent --list-rich-rules
+if systemctl -q is-active firewalld; then firewall-cmd --list-rich-rules; firewall-cmd --permanent --list-rich-rules; fi
+if [ -d /etc/ufw ]; then iptables -S ufw-user-input; cat /etc/ufw/user.rules; fi | grep 5432
 systemctl list-units --all --plain --no-legend '*-main.service'
 pgrep -a 'postgres|repmgrd'; true`;
 
@@ -93,6 +104,8 @@ for (const cuts of WAYS) {
         Promise.all(HOSTS.map((host) => sh(lab, host, "findmnt -rn -o TARGET | grep -v ^/run/user | sort")));
 
       test("every resource is made, cut at every action", async (world) => {
+        // One of each firewall that there are rules for.
+        await runUfw(world.lab, "pg2");
         mounts = await mountsOf(world);
         contract = new Contract(world, cuts);
         resources = await resourcesOf(world);
@@ -106,8 +119,11 @@ for (const cuts of WAYS) {
 
       test("and changed", async (world) => {
         for (const [host, how] of BY_HAND) await sh(world.lab, host, how);
-        world.edit((inventory) => changed(inventory, world.lab.host(OUTSIDER).address));
-        const wanted = await resourcesOf(world);
+        const { certificate, key } = await makeAuthority("main");
+        const caFile = join(world.state, "main-ca.crt");
+        writeFileSync(caFile, certificate);
+        world.edit((inventory) => changed(inventory, world.lab.host(OUTSIDER).address, caFile));
+        const wanted = await resourcesOf(world, { ...SECRETS, main_ca_key: key });
         for (const resource of resources) {
           resource.inputs = wanted.find(({ name }) => name === resource.name)?.inputs ?? {};
         }
@@ -115,6 +131,8 @@ for (const cuts of WAYS) {
         await expectCluster(world);
         expect(await sql(world.lab, "pg2", "show max_connections")).toBe("120");
         expect(await sql(world.lab, "pg1", "select count(*) from pg_roles where rolname = 'reader'")).toBe("1");
+        const streams = "select bool_and(ssl), count(*) from pg_stat_replication join pg_stat_ssl using (pid)";
+        expect(await sql(world.lab, "pg1", streams)).toBe("t|1");
       });
 
       test("nothing is left to do, and nothing of the cuts is left on the hosts", async (world) => {
@@ -169,6 +187,7 @@ for (const cuts of WAYS) {
           expect([host, await sh(world.lab, host, OURS)]).toEqual([host, ""]);
           expect([host, await sh(world.lab, host, LEFTOVERS)]).toEqual([host, ""]);
         }
+        expect(await sh(world.lab, "pg2", "ufw status")).toMatch(OF_A_USER);
         for (const resource of resources.filter(({ name }) => !/^(Preflight|FirewallRule|PgPackages) /.test(name))) {
           expect([resource.name, (await contract.read(resource)).id]).toEqual([resource.name, ""]);
         }

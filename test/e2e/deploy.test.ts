@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { run } from "../../lab/run";
 import { must, OUTSIDER, HOSTS, World } from "./support/world";
+import { BIN, DATA } from "./support/layout";
 import { awaitHealthy, roles, rowArrives, sh, sql } from "./support/oracle";
 import { suite } from "./support/suite";
 
@@ -58,7 +59,7 @@ suite(
         expect((await sh(lab, host, running)).split("\n").sort()).toEqual(UNITS);
         expect(await sh(lab, host, `systemctl is-enabled ${UNITS.join(" ")}`)).toBe("enabled\nenabled");
         expect(await sh(lab, host, "ls /etc/postgresql/17 2>/dev/null || true")).toBe("");
-        expect(await sh(lab, host, "pgrep -c -x -u postgres -f '/usr/lib/postgresql/17/bin/postgres -D .*'")).toBe("1");
+        expect(await sh(lab, host, `pgrep -c -x -u postgres -f '${BIN}/postgres -D ${DATA}'`)).toBe("1");
       }
     });
 
@@ -98,8 +99,10 @@ suite(
       expect(output).toMatch(/Resources:\n\s+\d+ unchanged\n/);
       expect(world.stack.actions().slice(before)).toEqual([]);
       for (const host of HOSTS) {
-        const touched = `find /etc /usr /home /root /var/lib/dpkg /var/lib/apt -xdev -cnewer /run/before
-find /var/lib/postgresql -xdev -cnewer /run/before \\( -name '*.conf' -o -name '*.signal' \\)`;
+        // Beside its database rpm makes files for each reader.
+        const packages = "/var/lib/dpkg /var/lib/apt /var/lib/rpm/rpmdb.sqlite /var/lib/dnf";
+        const touched = `find /etc /usr /home /root $(ls -d ${packages} 2>/dev/null) -xdev -cnewer /run/before
+find ${DATA} -xdev -cnewer /run/before \\( -name '*.conf' -o -name '*.signal' \\)`;
         expect(await sh(world.lab, host, touched)).toBe("");
       }
     });

@@ -1,4 +1,5 @@
 import { awaitHealthy, awaitPrimary, roles, rowArrives, sh, sql, systemIdentifier } from "./support/oracle";
+import { DATA } from "./support/layout";
 import { leftovers } from "./support/leftovers";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
@@ -18,7 +19,7 @@ suite(
       must(await world.destroy());
       for (const host of HOSTS) {
         expect(await sh(lab, host, LEFTOVERS)).toBe("");
-        expect(await sh(lab, host, "cat /var/lib/postgresql/17/main/PG_VERSION")).toBe("17");
+        expect(await sh(lab, host, `cat ${DATA}/PG_VERSION`)).toBe("17");
       }
       expect(JSON.parse(await world.stack.exported())).not.toHaveProperty("deployment.resources.1");
     });

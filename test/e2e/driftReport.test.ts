@@ -8,12 +8,11 @@ import { projectRoot } from "../../scripts/projectRoot";
 import { hostileReport } from "../support/driftReport";
 import { distinctLines, domOf, ensureBrowser, screenshot } from "./support/browser";
 import { seconds } from "./support/deadlines";
+import { DATA } from "./support/layout";
 import { awaitHealthy, awaitPrimary, sh, sql } from "./support/oracle";
 import { CANARIES } from "./support/secrets";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
-
-const DATA = "/var/lib/postgresql/17/main";
 
 /** Types `npm run drift` as a person with this stack would. */
 function drift({ stack }: World, more: readonly string[]): Promise<Finished> {

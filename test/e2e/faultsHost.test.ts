@@ -1,10 +1,10 @@
 import { converges, LEFTOVERS, setting, tells } from "./support/incident";
+import { DATA } from "./support/layout";
 import { postmaster, sh, sql } from "./support/oracle";
 import { RunningUp } from "./support/running";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
 
-const DATA = "/var/lib/postgresql/17/main";
 const TEN_MINUTES_AHEAD = `#!/bin/sh\nexec /usr/bin/date -d "+10 minutes" "$@"\n`;
 
 suite(

@@ -1,12 +1,11 @@
 import { until } from "../../lab/wait";
 import { seconds } from "./support/deadlines";
 import { converges, LEFTOVERS, setting, tells } from "./support/incident";
+import { DATA } from "./support/layout";
 import { sh, sql } from "./support/oracle";
 import { isAlive, type Process, RunningUp } from "./support/running";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
-
-const DATA = "/var/lib/postgresql/17/main";
 
 suite(
   "a change is interrupted",

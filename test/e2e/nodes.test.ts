@@ -1,12 +1,12 @@
 import { until } from "../../lab/wait";
 import { seconds } from "./support/deadlines";
 import type { InventoryFile } from "./support/inventory";
+import { DATA } from "./support/layout";
 import { awaitHealthy, postmaster, role, rowArrives, sh, sql } from "./support/oracle";
 import { leftovers } from "./support/leftovers";
 import { suite } from "./support/suite";
 import { HOSTS, must, OUTSIDER, World } from "./support/world";
 
-const DATA = "/var/lib/postgresql/17/main";
 const FOUR = [...HOSTS, OUTSIDER];
 
 /** What may happen on a host because a node was added or removed elsewhere; nothing of it is a restart. */

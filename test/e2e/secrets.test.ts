@@ -77,7 +77,20 @@ suite(
         "postgres",
         "select query from pg_stat_activity where pid <> pg_backend_pid()",
       );
+      const logged = stack.actions().length;
       const up = must(await world.up(["--skip-preview"]));
+      const acted = stack
+        .actions()
+        .slice(logged)
+        .filter(({ resource, do: what }) => {
+          return resource.startsWith("RepmgrNode") || what === "putFile";
+        });
+      // All password files, then the role, then every node logs in; nothing before, between or after.
+      expect(acted.map(({ resource, host, do: what }) => `${resource}: ${what} on ${host}`)).toEqual(
+        [...HOSTS.map((host) => `putFile on ${host}`), "run on pg1", ...HOSTS.map((host) => `run on ${host}`)].map(
+          (what) => `RepmgrNode pg1/main: ${what}`,
+        ),
+      );
       sampler.stop();
       const queries = stop().join("\n");
       expect(queries).toMatch(/select/i);

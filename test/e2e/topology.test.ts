@@ -148,6 +148,8 @@ suite(
         const rows = await registered(world, "pg3");
         return rows.includes("n3<n2 witness") || rows;
       });
+      // The tree's repmgrd moves t3 away from pg1, too; on a busy machine it had done so after up had looked.
+      await follows(world, "pg2", OUTSIDER);
       await lab.poweron("pg1");
       await until("pg1 answers and the start guard has decided", seconds(60), async () => {
         const state = await sh(lab, "pg1", "systemctl show -p ActiveState --value postgresql-main");

@@ -16,11 +16,12 @@ const versions = readdirSync(dirname(keptStateFile(0)))
 /** What this version manages and that one did not: it differs on purpose, and up brings the hosts to it. */
 const MANAGED_SINCE: readonly Readonly<Record<string, readonly string[]>>[] = [
   // settings: synchronous_standby_names. nodes: their ids. files, repmgrConf: scripts for fencing, failover and events.
+  // members, repmgrConf: connections that notice silence.
   {
-    PgInstance: ["settings"],
-    PgCluster: ["settings"],
+    PgInstance: ["settings", "members", "repmgrConf"],
+    PgCluster: ["settings", "members"],
     PgPackages: ["siblings"],
-    RepmgrNode: ["repmgrConf"],
+    RepmgrNode: ["repmgrConf", "members"],
     "SystemdUnit main-n1-postgresql": ["files"],
     Preflight: ["failover", "nodes", "protect"],
   },

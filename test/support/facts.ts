@@ -1,18 +1,19 @@
 import type { Action } from "../../actions/action";
+import type { ContentFact, DatabaseFact, RoleFact } from "../../facts/content";
 import type { FileFact } from "../../facts/file";
-import type { HandoverFacts } from "../../facts/handover";
 import { renderHba } from "../../facts/hbaConf";
 import type { ControlData, InstanceFacts } from "../../facts/instance";
 import { renderPostgresConf } from "../../facts/postgresConf";
 import { renderRepmgrConf } from "../../facts/repmgrConf";
-import type { LiveSetting, RegisteredNode, RoleFact, RunningFacts } from "../../facts/running";
+import type { LiveSetting, RegisteredNode, RunningFacts } from "../../facts/running";
 import { scramVerifier } from "../../facts/scram";
 import type { ClusterInputs, ClusterView, Member } from "../../providers/cluster";
 import { HEALTHY_CLUSTER, type PgClusterFacts, type PgClusterInputs } from "../../providers/pgCluster";
 import { HEALTHY_INSTANCE, type PgInstanceFacts, type PgInstanceInputs } from "../../providers/pgInstance";
-import { pgpass } from "../../providers/pgInstancePlan";
+import { pgpass } from "../../providers/passFile";
 import { HEALTHY_NODE, type RepmgrNodeFacts, type RepmgrNodeInputs } from "../../providers/repmgrNode";
 import { render } from "../../templates/render";
+import { calm } from "./handoverFacts";
 
 /** Facts of a three-node cluster "main" on hosts pg1 to pg3, as small changes to a healthy one. */
 export const PASSWORD = "canary-of-repmgr";
@@ -54,8 +55,14 @@ export function control(over: Partial<ControlData> = {}): ControlData {
 }
 
 export function role(name: string, over: Partial<RoleFact> = {}): RoleFact {
-  const off = { superuser: false, createdb: false, createrole: false, replication: false };
-  return { name, login: true, ...off, connectionLimit: -1, verifier: null, ...over };
+  const off = { superuser: false, createdb: false, createrole: false, replication: false, bypassrls: false };
+  const none = { connectionLimit: -1, validUntil: null, memberOf: [], settings: {}, verifier: null };
+  return { name, login: true, inherit: true, ...off, ...none, ...over };
+}
+
+export function database(name: string, over: Partial<DatabaseFact> = {}): DatabaseFact {
+  const made = { encoding: "UTF8", provider: "libc", locale: "C.UTF-8" } as const;
+  return { name, owner: "postgres", ...made, connectionLimit: -1, settings: {}, extensions: [], schemas: [], ...over };
 }
 
 export function setting(value: string, over: Partial<LiveSetting> = {}): LiveSetting {
@@ -76,8 +83,7 @@ export function running(over: Partial<RunningFacts> = {}): RunningFacts {
     walReceiver: null,
     replicas: [1, 2, 3].map((id) => ({ name: `n${id}`, state: "streaming", syncState: "async", lagBytes: 0 })),
     slots: [1, 2, 3].map((id) => ({ name: `repmgr_slot_${id}`, active: true, walStatus: "reserved" })),
-    roles: [role("postgres", { superuser: true }), repmgrRole()],
-    databases: [{ name: "postgres", owner: "postgres" }],
+    roles: [repmgrRole()],
     hasRepmgr: true,
     ...over,
   };
@@ -257,26 +263,14 @@ export function pgClusterInputs(over: Partial<PgClusterInputs> = {}): PgClusterI
   };
 }
 
-export function atRest(over: Partial<HandoverFacts> = {}): HandoverFacts {
+export function clusterFacts(seen: ClusterView, content: Partial<ContentFact> = {}): PgClusterFacts {
   return {
-    oldestTransactionSeconds: 0,
-    unarchived: 0,
-    isArchivingBroken: false,
-    baseBackups: 0,
-    logicalSlots: [],
-    isReplayPaused: false,
-    applyDelayMs: 0,
-    ...over,
+    view: seen,
+    content: { roles: [], databases: [], ...content },
+    privileges: {},
+    units: {},
+    handover: calm(seen),
   };
-}
-
-/** Every running node at rest. */
-export function calm(seen: ClusterView): Record<string, HandoverFacts> {
-  return Object.fromEntries(seen.map(({ member }) => [member.node, atRest()]));
-}
-
-export function clusterFacts(seen: ClusterView, databases: PgClusterFacts["databases"] = []): PgClusterFacts {
-  return { view: seen, databases, handover: calm(seen) };
 }
 
 /** Every action with those inside brackets, in order. */

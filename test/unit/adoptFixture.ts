@@ -1,3 +1,4 @@
+import { justNow } from "./kindFixture";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProbeAnswer } from "../../facts/probe";
@@ -23,7 +24,7 @@ export function replay(answers: Recorded): AskHost {
   return ({ name }, probe) => {
     const answer = answers[name]?.[probe.key];
     if (answer === undefined) return Promise.reject(new Error(`${name}: nobody asked "${probe.key}"`));
-    return Promise.resolve(probe.parse(answer));
+    return Promise.resolve(probe.parse(answer, justNow()));
   };
 }
 

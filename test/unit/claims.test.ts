@@ -86,7 +86,7 @@ describe("what is of a host and not of a node", () => {
     ["both versions are destroyed", [claim(), other], 1],
   ])("the files of the package source: %s", (_, claims, count) => {
     const have = { packages: { packages: [] }, createCluster: facts.file(""), key: undefined, source: undefined };
-    const inputs = { host: "pg3", version: 17 };
+    const inputs = { host: "pg3", family: "debian", version: 17 };
     expect(pgPackagesKind.planDelete(have as never, inputs as never, claims)).toHaveLength(count);
   });
 

@@ -1,6 +1,6 @@
-import type { DatabaseFact, ExtensionFact } from "../../facts/databases";
+import type { ContentFact, DatabaseFact, ExtensionFact, RoleFact } from "../../facts/content";
 import type { InstanceFacts } from "../../facts/instance";
-import type { RoleFact, RunningFacts } from "../../facts/running";
+import type { RunningFacts } from "../../facts/running";
 import { scramVerifier, verifies } from "../../facts/scram";
 import { equal } from "../../providers/canonical";
 import type { ClusterView } from "../../providers/cluster";
@@ -21,28 +21,24 @@ const APP: ManagedRole = {
 const extension = (name: string, version = "1.0", available: string | null = "1.0"): ExtensionFact => ({
   name,
   version,
+  schema: "public",
   available,
 });
-const database = (name: string, over: Partial<DatabaseFact> = {}): DatabaseFact => ({
-  name,
-  owner: "postgres",
-  extensions: [extension("plpgsql")],
-  ...over,
-});
+const database = (name: string, over: Partial<DatabaseFact> = {}): DatabaseFact =>
+  facts.database(name, { extensions: [extension("plpgsql")], ...over });
 const cluster = (run: Partial<RunningFacts>): ClusterView =>
   facts.view([facts.primary({}, run), facts.standby(2), facts.standby(3)]);
 
 function content(
   want: Partial<PgClusterInputs>,
-  run: Partial<RunningFacts> = {},
-  databases: DatabaseFact[] = [],
+  found: Partial<ContentFact> = {},
 ): { whys: string[]; sql: string; state: string; roles: unknown; databases: unknown } {
   const inputs = facts.pgClusterInputs(want);
-  const have = facts.clusterFacts(cluster(run), databases);
+  const have = facts.clusterFacts(cluster({}), found);
   const actions = plan(inputs, have);
   const sql = actions.map((a) => (a.do === "run" ? (a.stdin ?? "").split("\n").slice(1).join("\n") : "")).join("");
-  const { content: state, roles, databases: found } = pgClusterKind.project(inputs, have).inputs;
-  return { whys: actions.map(({ why }) => why), sql, state, roles, databases: found };
+  const { content: state, roles, databases } = pgClusterKind.project(inputs, have).inputs;
+  return { whys: actions.map(({ why }) => why), sql, state, roles, databases };
 }
 
 describe("roles", () => {
@@ -139,7 +135,7 @@ describe("databases", () => {
       [],
     ],
   ])("%s: the review shows it as data", (_, databases, whys) => {
-    const seen = content({ databases: [app] }, {}, databases);
+    const seen = content({ databases: [app] }, { databases });
     expect(seen.whys).toEqual(whys);
     expect(seen.state).toBe("as wanted");
     expect(equal(seen.databases, [app])).toBe(whys.length === 0);
@@ -147,7 +143,7 @@ describe("databases", () => {
 
   test("with an extension older than its package: updated, and told in words", () => {
     const older = [database("app", { owner: "app", extensions: [trgm("0.9")] })];
-    const seen = content({ databases: [app] }, {}, older);
+    const seen = content({ databases: [app] }, { databases: older });
     expect(seen.whys).toEqual(["update extension pg_trgm 0.9 to 1.0 in app"]);
     expect(seen.sql).toBe('alter extension "pg_trgm" update;\n');
     expect(seen.state).toBe(seen.whys[0]);
@@ -155,13 +151,17 @@ describe("databases", () => {
   });
 
   test("nothing that is there besides is ever dropped", () => {
-    const seen = content({ databases: [], roles: [] }, { roles: [facts.role("someone")] }, [database("precious")]);
+    const seen = content(
+      { databases: [], roles: [] },
+      { roles: [facts.role("someone")], databases: [database("precious")] },
+    );
     expect(seen.whys).toEqual([]);
   });
 
   test("without an owner named, whoever owns it may keep it", () => {
     expect(
-      content({ databases: [{ name: "app", extensions: [] }] }, {}, [database("app", { owner: "someone" })]).whys,
+      content({ databases: [{ name: "app", extensions: [] }] }, { databases: [database("app", { owner: "someone" })] })
+        .whys,
     ).toEqual([]);
   });
 });
@@ -199,7 +199,7 @@ test("a pause that was left behind is lifted, and shown", () => {
 
 test("what it projects is exactly its inputs when healthy", () => {
   const inputs = facts.pgClusterInputs({ roles: [APP] });
-  const seen = facts.clusterFacts(cluster({ roles: [facts.role("app")] }));
+  const seen = facts.clusterFacts(cluster({}), { roles: [facts.role("app")] });
   expect(pgClusterKind.project(inputs, seen).inputs).toEqual(inputs);
 });
 

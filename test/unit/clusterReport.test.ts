@@ -30,6 +30,13 @@ test("who is what now, how far behind, and how to reach whoever takes writes", (
   });
 });
 
+test("with TLS a client is told to check whom it talks to", () => {
+  const inputs = facts.pgClusterInputs({ databases: [{ name: "app", extensions: [] }], caFile: "main ca.crt" });
+  expect(describeCluster(inputs, facts.healthy()).connectionStrings.app).toMatch(
+    /\?target_session_attrs=read-write&sslmode=verify-full&sslrootcert=main%20ca\.crt$/,
+  );
+});
+
 test("a cluster that nobody writes to says so", () => {
   const seen = facts.view([facts.formerPrimary(), facts.standby(2), facts.standby(3)]);
   expect(describeCluster(facts.pgClusterInputs(), seen)).toMatchObject({ primary: "none", timeline: 0 });

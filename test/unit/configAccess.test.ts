@@ -115,6 +115,106 @@ const access: Case[] = [
     [`23: ${C}.databases.app.owner: unknown role 'apq'; did you mean 'app'?`],
   ],
   [
+    "unknown owner of a schema",
+    [["owner: app }", "owner: app, schemas: { s: { owner: apq } } }"]],
+    [`23: ${C}.databases.app.schemas.s.owner: unknown role 'apq'; did you mean 'app'?`],
+  ],
+  [
+    "unknown template",
+    [["owner: app }", "owner: app, template: tempalte0 }"]],
+    [`23: ${C}.databases.app.template: unknown database 'tempalte0'; did you mean 'template0'?`],
+  ],
+  [
+    "provider that the version does not know, and one without a locale",
+    [
+      ["version: 17", "version: 14"],
+      ["owner: app }", "owner: app, provider: icu, locale: de-DE }\n      b: { provider: libc }"],
+    ],
+    [
+      `23: ${C}.databases.app.provider: icu is known from PostgreSQL 15 on, this is 14`,
+      `24: ${C}.databases.b.provider: a provider needs 'locale' beside it`,
+    ],
+  ],
+  [
+    "membership of a role that is not there, or not yet in this version",
+    [
+      ["version: 17", "version: 16"],
+      ["app_password }", "app_password, member_of: [apq, pg_maintain, pg_monitor] }"],
+    ],
+    [
+      `21: ${C}.roles.app.member_of[0]: unknown role 'apq'; did you mean 'app'?`,
+      `21: ${C}.roles.app.member_of[1]: unknown role 'pg_maintain'; known are app, pg_monitor, pg_read_all_settings, pg_read_all_stats, pg_stat_scan_tables, pg_read_server_files, pg_write_server_files, pg_execute_server_program, pg_signal_backend, pg_read_all_data, pg_write_all_data, pg_checkpoint, pg_use_reserved_connections, pg_create_subscription`,
+    ],
+  ],
+  [
+    "membership in a circle",
+    [["app_password }", "app_password, member_of: [b] }\n      b: { member_of: [c] }\n      c: { member_of: [app] }"]],
+    [
+      `21: ${C}.roles.app.member_of[0]: 'b' is a member of 'app' itself, and PostgreSQL allows no circle`,
+      `22: ${C}.roles.b.member_of[0]: 'c' is a member of 'b' itself, and PostgreSQL allows no circle`,
+      `23: ${C}.roles.c.member_of[0]: 'app' is a member of 'c' itself, and PostgreSQL allows no circle`,
+    ],
+  ],
+  [
+    "validity that is no time in UTC",
+    [["app_password }", "app_password, valid_until: 2027-13-01 }"]],
+    [
+      `21: ${C}.roles.app.valid_until: expected a time in UTC such as 2027-01-31T00:00:00Z, or infinity; found the text "2027-13-01"`,
+    ],
+  ],
+  [
+    "grants of privileges, to roles, in schemas that are none",
+    [
+      [
+        "owner: app }",
+        "owner: app, schemas: { sales: {} }, grants: [\n" +
+          "        { to: apq, on: tables, schema: sales, privileges: [select, selekt] },\n" +
+          "        { to: public, on: tables, privileges: [select] },\n" +
+          "        { to: app, on: schema, schema: sale, privileges: [usage] },\n" +
+          "        { to: app, on: database, schema: sales, privileges: [connect] } ] }",
+      ],
+    ],
+    [
+      `24: ${C}.databases.app.grants[0].privileges[1]: unknown privilege on tables 'selekt'; did you mean 'select'?`,
+      `24: ${C}.databases.app.grants[0].to: unknown role 'apq'; did you mean 'app'?`,
+      `25: ${C}.databases.app.grants[1]: a grant on tables needs 'schema', the one that is meant`,
+      `26: ${C}.databases.app.grants[2].schema: unknown schema 'sale'; did you mean 'sales'?`,
+      `27: ${C}.databases.app.grants[3].schema: a grant on the database has no schema`,
+    ],
+  ],
+  [
+    "default privileges of a role that is not there, and exclusive of nothing",
+    [
+      [
+        "owner: app }",
+        "owner: app, default_privileges: [{ to: app, made_by: b, on: tables, privileges: [select] }] }\n      b: { exclusive: true }",
+      ],
+    ],
+    [
+      `23: ${C}.databases.app.default_privileges[0].made_by: unknown role 'b'; known are app`,
+      `24: ${C}.databases.b.exclusive: it needs 'grants' or 'default_privileges', beside which nobody may do more`,
+    ],
+  ],
+  [
+    "removed without the other word",
+    [
+      ["app_password }", "app_password }\n      old: { removed: true }"],
+      ["owner: app }", "owner: app }\n      past: { removed: true }"],
+    ],
+    [
+      `22: ${C}.roles.old.removed: it drops only with 'allow_drop: true' of the cluster`,
+      `25: ${C}.databases.past.removed: it drops only with 'allow_drop: true' of the cluster`,
+    ],
+  ],
+  [
+    "what names a role that is removed",
+    [
+      ["app_password }", "app_password, removed: true }"],
+      ["version: 17", "version: 17\n    allow_drop: true"],
+    ],
+    [`24: ${C}.databases.app.owner: unknown role 'app'; there are none`],
+  ],
+  [
     "unknown hook target",
     [["on: n1", "on: x"]],
     [`28: ${C}.hooks.after_deploy[0].on: unknown hook target 'x'; known are control, n1, n2, n3`],

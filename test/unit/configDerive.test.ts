@@ -126,7 +126,10 @@ describe("repmgr.conf", () => {
     expect(repmgrConf(cluster, node, paths)).toEqual({
       node_id: "3",
       node_name: "n3",
-      conninfo: "host=192.0.2.3 port=5432 user=repmgr dbname=repmgr connect_timeout=2 passfile=/etc/x/main/pgpass",
+      conninfo: [
+        "host=192.0.2.3 port=5432 user=repmgr dbname=repmgr connect_timeout=2",
+        "keepalives_idle=5 keepalives_interval=1 keepalives_count=5 tcp_user_timeout=5000 passfile=/etc/x/main/pgpass",
+      ].join(" "),
       data_directory: "/var/lib/postgresql/17/main",
       pg_bindir: "/usr/lib/postgresql/17/bin",
       passfile: "/etc/x/main/pgpass",
@@ -140,7 +143,7 @@ describe("repmgr.conf", () => {
       follow_command:
         "/usr/lib/postgresql/17/bin/repmgr standby follow -f /etc/x/main/repmgr.conf --log-to-file --upstream-node-id=%n",
       monitor_interval_secs: "2",
-      monitoring_history: "true",
+      monitoring_history: "false",
       connection_check_type: "ping",
       reconnect_attempts: "3",
       reconnect_interval: "10",
@@ -194,11 +197,11 @@ describe("repmgr.conf", () => {
   });
 
   test("the user's options win", () => {
-    const { repmgrOptions } = clusterOf([OPTION, "reconnect_interval: 1, monitoring_history: false"]);
+    const { repmgrOptions } = clusterOf([OPTION, "reconnect_interval: 1, monitoring_history: true"]);
     expect(repmgrOptions).toMatchObject({
       reconnect_attempts: "6",
       reconnect_interval: "1",
-      monitoring_history: "false",
+      monitoring_history: "true",
     });
   });
 });

@@ -58,10 +58,14 @@ const directory = mkdtempSync(join(tmpdir(), "inventory-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 /** The formatted problems of a text in a file i.yml, without its directory; one empty line when there are none. */
-export function problemsOf(text: string, hasSecret: (name: string) => boolean = () => true): string[] {
+export function problemsOf(
+  text: string,
+  hasSecret: (name: string) => boolean = () => true,
+  get?: (name: string) => string | undefined,
+): string[] {
   const path = join(directory, "i.yml");
   writeFileSync(path, text);
-  const { inventory, problems } = loadInventory(path, { has: hasSecret });
+  const { inventory, problems } = loadInventory(path, { has: hasSecret, get });
   expect(inventory === undefined).toBe(problems.length > 0);
   return formatProblems(problems).replaceAll(`${directory}/`, "").split("\n");
 }

@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { editorSchema } from "../../config/jsonSchema";
+import { loadHosts } from "../../config/loadHosts";
 import { loadInventory } from "../../config/loadInventory";
+import { sharedInventory } from "../../config/promotion";
 import { renderReference } from "../../config/reference";
 
 const root = join(__dirname, "..", "..");
@@ -26,9 +28,20 @@ test("the example has no problem but the secrets that a reader has to set", () =
   expect(loadInventory(example, { has: () => true }).inventory?.clusters[0]?.nodes).toHaveLength(3);
 });
 
-test("dev.yml has no problem but what the lab makes", () => {
-  const { problems } = loadInventory(join(root, "inventory", "dev.yml"), { has: () => true });
+test.each(["dev", "staging", "prod"])("%s.yml has no problem but what the lab makes", (environment) => {
+  const { problems } = loadInventory(join(root, "inventory", `${environment}.yml`), { has: () => true });
   expect(problems.filter(({ path }) => path !== "defaults.repository.key_file")).toEqual([]);
+});
+
+test("the environments share one inventory, and differ in hosts and in what they ask for", () => {
+  const files = ["dev", "staging", "prod"].map((environment) => join(root, "inventory", `${environment}.yml`));
+  const hosts = files.flatMap((file) => [...loadHosts(file).values()].map(({ address }) => address));
+  expect(new Set(hosts).size).toBe(9);
+  expect(new Set(files.map((file) => sharedInventory(file)?.file))).toEqual(
+    new Set([join(root, "inventory", "common.yml")]),
+  );
+  const never = loadInventory(files[2] ?? "", { has: () => true }, { last: undefined });
+  expect(never.problems.map(({ path }) => path)).toContain("require.promoted");
 });
 
 test("every inventory here names the schema, and every key in them is described", () => {

@@ -223,7 +223,9 @@ describe("who shall be primary, and which version", () =>
     [
       "a text that is none",
       [pin("newest")],
-      [`11: ${C}.package_version: no version of a package, such as 17.6-1.pgdg13+1; found the text "newest"`],
+      [
+        `11: ${C}.package_version: no version of a package, such as 17.6-1.pgdg13+1 or 17.6-1PGDG.rhel9; found the text "newest"`,
+      ],
     ],
   ]));
 

@@ -129,7 +129,12 @@ describe("a standby that stays behind on purpose", () => {
       planRollingRestart(
         facts.pgClusterInputs({ settings: { max_connections: value } }),
         facts.clusterFacts(view),
-        view.map(({ member }) => ({ node: member.node, settings: ["max_connections"], enablesChecksums: false })),
+        view.map(({ member: { node } }) => ({
+          node,
+          settings: ["max_connections"],
+          enablesChecksums: false,
+          isOfOldUnit: false,
+        })),
       );
     const wait = facts.flat(restart("200")).find(({ why }) => why.startsWith("n3 streams again"));
     if (wait?.do !== "waitFor") throw new Error("nobody waits for n3");

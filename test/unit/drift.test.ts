@@ -73,6 +73,18 @@ describe("hosts that were changed by hand, while the inventory was changed, too"
   });
 });
 
+test("the certificate that expires first is told, and is no drift", () => {
+  const withExpiry = (node: string, certificateExpires: string): Reviewed => {
+    const one = { inputs: { cluster: "main", node }, outputs: { certificateExpires }, unfinished: [] };
+    const same = { kind: "PgInstance", name: node, id: node, operation: "same", changed: [] };
+    return { ...same, deployed: one, found: one, wanted: one.inputs };
+  };
+  const resources = [withExpiry("n1", "2027-11-29T03:00:00.000Z"), withExpiry("n2", "2027-11-28T03:00:00.000Z")];
+  const report = driftReport({ stack: "dev", resources, errors: [], messages: [] }, AT);
+  expect(report.result).toBe("clean");
+  expect(report.clusters[0]?.notes).toEqual(["TLS: the first certificate to expire is that of n2, on 2027-11-28"]);
+});
+
 test("a node replaced in the inventory is planned; a resource that is gone from its host is drift", () => {
   const { clusters } = driftReport(recorded("nodes"), AT);
   const all = clusters

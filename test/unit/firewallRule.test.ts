@@ -1,6 +1,12 @@
-import { firewallProbe, type FirewallFact, parseZone, richRule, type SourceRule } from "../../facts/firewall";
+import { type FirewallFact, firewallOf } from "../../facts/firewall";
+import { type FirewalldFact, firewalldProbe, parseZone, richRule } from "../../facts/firewalld";
+import type { SourceRule } from "../../facts/sourceRule";
+import { type UfwFact, ufwProbe } from "../../facts/ufw";
 import { firewallRuleKind, type FirewallRuleInputs } from "../../providers/firewallRule";
 import { parsed, recorded, scripts } from "./kindFixture";
+
+const NO_UFW = parsed(ufwProbe, "");
+const withFirewalld = (firewalld: FirewalldFact | undefined): FirewallFact => firewallOf(firewalld, NO_UFW, []);
 
 const want: FirewallRuleInputs = {
   kind: "FirewallRule",
@@ -20,12 +26,12 @@ const rule = (source: string, port = 5432): SourceRule => ({ source, port, by: "
 const zone = (settings: Record<string, unknown>): SourceRule[] => parseZone(JSON.stringify({ data: [settings] }));
 const PORT: SourceRule = { source: "anybody (port 5432/tcp)", port: 5432, by: "port", rule: "5432" };
 const SERVICE: SourceRule = { source: "anybody (service postgresql)", port: 5432, by: "service", rule: "postgresql" };
-const have = (runtime: string[], permanent = runtime): FirewallFact => ({
-  backend: "firewalld",
-  zone: "public",
-  runtime: [...runtime.map((s) => rule(s)), rule("10.9.9.9/32", 9999)],
-  permanent: [...permanent.map((s) => rule(s)), rule("10.9.9.9/32", 9999)],
-});
+const have = (runtime: string[], permanent = runtime): FirewallFact =>
+  withFirewalld({
+    zone: "public",
+    runtime: [...runtime.map((s) => rule(s)), rule("10.9.9.9/32", 9999)],
+    permanent: [...permanent.map((s) => rule(s)), rule("10.9.9.9/32", 9999)],
+  });
 
 function opened(now: SourceRule, permanent: SourceRule[]): FirewallFact {
   const closed = have([...want.sources]);
@@ -52,12 +58,12 @@ function carriedOut(before: FirewallFact, text: string): FirewallFact {
 }
 
 test("a real host's rules are what was asked for", () => {
-  const facts = parsed(firewallProbe, recorded("firewall"));
+  const facts = withFirewalld(parsed(firewalldProbe, recorded("firewall")));
   expect(facts.zone).toBe("public");
   expect(firewallRuleKind.plan(want, facts)).toEqual([]);
   const { inputs, outputs } = firewallRuleKind.project({ ...want, sources: [] }, facts);
   expect(inputs.sources).toEqual(want.sources);
-  expect(outputs).toEqual({ backend: "firewalld", zone: "public" });
+  expect(outputs).toEqual({ backend: "firewalld", zone: "public", firewall: "firewalld, zone public" });
 });
 
 test.each([
@@ -110,9 +116,11 @@ test("delete closes exactly what the inventory opened", () => {
 test.each(["inactive\n", "failed\n", "unknown\n"])(
   "firewalld is %s: nothing to open, and the outputs say so",
   (said) => {
-    const facts = parsed(firewallProbe, said);
+    const facts = withFirewalld(parsed(firewalldProbe, said));
     expect(firewallRuleKind.plan(want, facts)).toEqual([]);
-    expect(firewallRuleKind.project(want, facts)).toEqual({ inputs: want, outputs: { backend: "none", zone: "" } });
+    const outputs = { backend: "none", zone: "", firewall: "none runs" };
+    expect(firewallRuleKind.project(want, facts)).toEqual({ inputs: want, outputs });
+    expect(firewallRuleKind.remarks?.(want, facts)).toEqual([]);
     expect(firewallRuleKind.planDelete(facts, want, [])).toEqual([]);
   },
 );
@@ -123,11 +131,62 @@ test.each([
   ["active\npublic\n", 1],
   ["", 0],
 ])("an answer that does not tell is no answer: %j", (said, code) => {
-  expect(() => parsed(firewallProbe, said, code)).toThrow();
+  expect(() => parsed(firewalldProbe, said, code)).toThrow();
 });
 
 test("every source that is no network is named", () => {
   const sources = ["10.0.0.0/8", "10.0.0.1", "fd00::/8", "10.0.0.0/33", "db1", "::1/129"];
   const problems = firewallRuleKind.validate({ ...want, sources, port: 0 });
   expect(problems.map((p) => /"(.*?)"/.exec(p)?.[1])).toEqual(["10.0.0.1", "10.0.0.0/33", "db1", "::1/129", undefined]);
+});
+
+test("a network counts however it is spelled, and is shown as the inventory spells it", () => {
+  const spelled = { ...want, sources: ["10.1.2.3/8", "FD00:0:0::/8"] };
+  const there = have(["10.0.0.0/8", "fd00::/8"]);
+  expect(firewallRuleKind.plan(spelled, there)).toEqual([]);
+  expect(firewallRuleKind.project(spelled, there).inputs).toEqual(spelled);
+});
+
+describe("firewalls whose rules are not managed are named, in the preview and in the outputs", () => {
+  const firewalld = {
+    zone: "public",
+    runtime: want.sources.map((s) => rule(s)),
+    permanent: want.sources.map((s) => rule(s)),
+  };
+  const ufw = (state: UfwFact["state"]): UfwFact => ({ ...NO_UFW, state });
+  const LOADED = 'ufw (enabled, but not loaded: "sudo ufw reload" or "sudo ufw disable")';
+  const CHAIN = "nftables (chain inet filter input)";
+  const BESIDE = "ufw (beside firewalld, and each closes what the other opens)";
+  test.each<[string, FirewallFact, string, string[]]>([
+    ["nftables alone", firewallOf(undefined, NO_UFW, ["inet filter input"]), `${CHAIN}, not managed`, [CHAIN]],
+    [
+      "nftables beside firewalld",
+      firewallOf(firewalld, NO_UFW, ["inet filter input"]),
+      `firewalld, zone public; ${CHAIN}, not managed`,
+      [CHAIN],
+    ],
+    [
+      "ufw beside firewalld",
+      firewallOf(firewalld, ufw("active"), []),
+      `firewalld, zone public; ${BESIDE}, not managed`,
+      [BESIDE],
+    ],
+    [
+      "ufw that comes with the next boot",
+      firewallOf(undefined, ufw("enabled"), []),
+      `${LOADED}, not managed`,
+      [LOADED],
+    ],
+  ])("%s", (_, facts, firewall, unmanaged) => {
+    expect(firewallRuleKind.plan(want, facts)).toEqual([]);
+    const { inputs, outputs } = firewallRuleKind.project(want, facts);
+    expect(inputs).toEqual(want);
+    expect(outputs.firewall).toBe(firewall);
+    expect(firewallRuleKind.remarks?.(want, facts)).toEqual(
+      unmanaged.map(
+        (what) =>
+          `pg3 runs ${what}, whose rules this program does not manage: 5432/tcp has to be open to ${want.sources.join(", ")} by rules of your own`,
+      ),
+    );
+  });
 });

@@ -71,6 +71,21 @@ describe("what a preview says of a cluster", () => {
       ["it is new and begins on pg3, from which pg2 will be cloned; pg1 gets the witness"],
     ],
     [
+      "a cluster that begins, with a firewall in its way and another that is its owner's business",
+      [
+        of("PgInstance", "pg1", [act("pg1", "initdb", "initdb")]),
+        of("FirewallRule", "pg1", [], "pg1: a rule comes first"),
+        { ...of("FirewallRule", "pg2", []), remarks: ["pg2 runs nftables"] },
+        of("PgCluster", "", [], "no node takes writes"),
+      ],
+      ["it is new and begins on pg1", "refused: pg1: a rule comes first", "pg2 runs nftables"],
+    ],
+    [
+      "what its owner has to see to is no work for up",
+      [{ ...of("FirewallRule", "pg2", []), remarks: ["pg2 runs nftables"] }, of("PgCluster", "", [])],
+      [`nothing to do; ${NOW}`, "pg2 runs nftables"],
+    ],
+    [
       "a node that is added",
       [
         of("PgInstance", "pg4", [act("pg4", "clone n4 from n1", "clone")]),

@@ -1,3 +1,4 @@
+import { justNow } from "./kindFixture";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +26,7 @@ function look(wanted: string, named?: string): FormerFacts {
   if (named !== undefined) writeFileSync(repmgrConf, renderRepmgrConf("main", { node_id: "1", data_directory: named }));
   const probe = formerProbe({ repmgrConf, dataDirectory: wanted, upgradeMark: join(dir, "major-upgrade") });
   const { status, stdout, stderr } = spawnSync("sh", ["-c", probe.script], { encoding: "utf8" });
-  return probe.parse({ code: status ?? 1, stdout, stderr });
+  return probe.parse({ code: status ?? 1, stdout, stderr }, justNow());
 }
 
 test("a host that has nothing", () => {

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inventoryJsonSchema, type JsonSchema } from "../../config/jsonSchema";
+import { AUTHORITY, CERTIFICATE } from "./tlsFixture";
+import { ED25519, ED25519_PRINT } from "./openpgpFixture";
 
 export type Json = null | string | number | boolean | Json[] | { [key: string]: Json };
 /** Numbers for the items of a list. */
@@ -15,9 +17,13 @@ export interface Place {
 
 const directory = mkdtempSync(join(tmpdir(), "hostile-"));
 afterAll(() => rmSync(directory, { recursive: true }));
-const KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n";
+const KEY = `${ED25519}\n`;
 writeFileSync(join(directory, "base.yml"), "{}\n");
 writeFileSync(join(directory, "key.asc"), KEY);
+writeFileSync(join(directory, "ca.crt"), AUTHORITY);
+writeFileSync(join(directory, "server.crt"), CERTIFICATE);
+const certificate = { file: join(directory, "server.crt"), key_secret: "server_key" };
+const tls = { ca_file: join(directory, "ca.crt"), names: ["db.example.org"], min_protocol: "TLSv1.3" };
 
 const repository = { name: "lab", uri: "https://example.org/deb", suite: "trixie", components: ["main"] };
 
@@ -36,7 +42,7 @@ export const EVERYTHING: Json = {
       sudo_password_secret: "sudo_password",
       jump: "h1",
     },
-    repository: { ...repository, key: KEY },
+    repository: { ...repository, key: KEY, key_fingerprint: ED25519_PRINT },
   },
   hosts: {
     h1: { address: "192.0.2.1" },
@@ -54,7 +60,7 @@ export const EVERYTHING: Json = {
         jump: "h1",
         host_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEn3nhHiHPBaqDmEo9yYIBfkjMAHn7DEjpNuWXBpCfG1"],
       },
-      repository: { ...repository, key: KEY },
+      repository: { ...repository, key: KEY, key_fingerprint: ED25519_PRINT },
     },
     h3: { address: "192.0.2.3", repository: { ...repository, key_file: join(directory, "key.asc") } },
     h4: { address: "192.0.2.4" },
@@ -67,6 +73,7 @@ export const EVERYTHING: Json = {
       fencing: "auto",
       start_without_peers: "refuse",
       events: { command: "true" },
+      monitoring: { textfile_directory: "/var/lib/metrics", backup_stamp: "/var/lib/backup/stamp" },
       synchronous: { mode: "any" },
       nodes: {
         n1: { id: 1, host: "h1", role: "primary", location: "here", address: "192.0.2.11" },
@@ -77,9 +84,39 @@ export const EVERYTHING: Json = {
       package_version: "17.6-1",
       settings: { work_mem: "8MB" },
       clients: ["192.0.2.0/24"],
-      hba: [{ type: "host", database: "app", user: "app", address: "192.0.2.0/24", method: "reject" }],
-      roles: { app: { password_secret: "app_password" } },
-      databases: { app: { owner: "app", extensions: ["pg_trgm"] } },
+      tls: { ...tls, certificates: { n1: certificate, n2: certificate, n3: certificate } },
+      hba: [
+        {
+          type: "hostssl",
+          database: "app",
+          user: "app",
+          address: "192.0.2.0/24",
+          method: "cert",
+          options: { map: "people" },
+        },
+      ],
+      roles: {
+        app: {
+          password_secret: "app_password",
+          valid_until: "2027-01-31T00:00:00Z",
+          member_of: ["pg_monitor"],
+          settings: { search_path: "sales" },
+        },
+      },
+      databases: {
+        app: {
+          owner: "app",
+          encoding: "UTF8",
+          provider: "icu",
+          locale: "de-DE",
+          template: "template0",
+          settings: { work_mem: "8MB" },
+          schemas: { sales: { owner: "app" } },
+          grants: [{ to: "app", on: "tables", schema: "sales", privileges: ["select"] }],
+          default_privileges: [{ to: "app", made_by: "app", on: "tables", schema: "sales", privileges: ["select"] }],
+          extensions: ["pg_trgm", { name: "hstore", version: "1.8", schema: "sales" }],
+        },
+      },
       repmgr: { password_secret: "repmgr_password", options: { event_notifications: "standby_promote" } },
       hooks: { after_deploy: [{ run: "true", on: "n1" }] },
     },
@@ -107,19 +144,20 @@ export const EVERYTHING: Json = {
           repmgr: { conninfo: "host=192.0.2.1 port=5433 user=repmgr dbname=repmgr" },
         },
       },
-      hba_lines: ["local all postgres peer"],
+      hba_lines: ["local all postgres peer", "host repmgr,replication repmgr 192.0.2.1/32 scram-sha-256"],
       repmgr: { password_secret: "kept_password" },
     },
   },
 };
-// Two keys of which a repository has one: the default one needs its file's name somewhere, too.
+// Two keys of which a repository has one: the default one needs its file's name somewhere, too. So has TLS.
 export const OTHER_KEY: Json = replaced(
-  EVERYTHING,
-  {
-    path: ["defaults", "repository"],
-    isKey: false,
-  },
-  { ...repository, key_file: join(directory, "key.asc") },
+  replaced(
+    EVERYTHING,
+    { path: ["defaults", "repository"], isKey: false },
+    { ...repository, key_file: join(directory, "key.asc") },
+  ),
+  { path: ["postgresql_clusters", "main", "tls"], isKey: false },
+  { ...tls, ca_key_secret: "ca_key" },
 );
 
 /** Every place that holds a string, and every key of a dictionary with names of a person's choosing. */

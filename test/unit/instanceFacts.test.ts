@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { databasesProbe } from "../../facts/databases";
+import { contentProbe } from "../../facts/content";
 import { type InstanceFacts, instanceProbe, parseInstance } from "../../facts/instance";
 import { running } from "../support/facts";
-import { parsed, recorded } from "./kindFixture";
+import { justNow, parsed, recorded } from "./kindFixture";
 
 /** What the probe got from real instances (PostgreSQL 17, repmgr 5.5): n1 on port 5432, n2 on 5433. */
 const real = (name: string): InstanceFacts => parseInstance(recorded(`instance-${name}`));
@@ -99,19 +99,46 @@ describe("a real instance", () => {
   });
 });
 
-const PLPGSQL = { name: "plpgsql", version: "1.0", available: "1.0" };
-const HSTORE = { name: "hstore", version: "1.4", available: "1.8" };
-const REPMGR = { name: "repmgr", version: "5.5", available: "5.5" };
+const PLPGSQL = { name: "plpgsql", version: "1.0", schema: "pg_catalog", available: "1.0" };
+const HSTORE = { name: "hstore", version: "1.4", schema: "sales", available: "1.8" };
+const PUBLIC = { name: "public", owner: "pg_database_owner" };
+
+test("real roles: what they may, until when, what they are members of, their settings", () => {
+  const { roles } = parsed(contentProbe("psql"), recorded("content"));
+  expect(roles.map(({ name }) => name)).toEqual(["app", "forever", "postgres", "reader", "writer"]);
+  expect(roles[0]).toEqual({
+    ...{ name: "app", login: true, superuser: false, createdb: false, createrole: false, replication: false },
+    ...{ inherit: true, bypassrls: true, connectionLimit: 20, verifier: null, validUntil: "2027-01-31T00:00:00Z" },
+    memberOf: ["pg_monitor", "reader", "writer"].map((role) => ({ role, grantor: "postgres" })),
+    settings: { "my.own": 'a=b "c"', search_path: 'sales, "$user"', statement_timeout: "30s" },
+  });
+  expect(roles[1]).toMatchObject({ validUntil: "infinity", memberOf: [], settings: {} });
+  expect(roles[4]).toMatchObject({ login: false, inherit: false, validUntil: null });
+});
 
 test("real databases, one with every quote in its name", () => {
-  expect(parsed(databasesProbe("psql"), recorded("databases"))).toEqual([
-    { name: "app", owner: "app", extensions: [HSTORE, PLPGSQL] },
-    { name: `it's "a" \\ db`, owner: "postgres", extensions: [PLPGSQL] },
-    { name: "postgres", owner: "postgres", extensions: [PLPGSQL] },
-    { name: "repmgr", owner: "repmgr", extensions: [PLPGSQL, REPMGR] },
+  const shared = { encoding: "UTF8", provider: "libc", locale: "C.UTF-8", connectionLimit: -1, settings: {} };
+  const own = { provider: "icu", locale: "de-DE", connectionLimit: 7, settings: { work_mem: "8MB" } };
+  const empty = { ...shared, owner: "postgres", extensions: [PLPGSQL], schemas: [PUBLIC] };
+  expect(parsed(contentProbe("psql"), recorded("content")).databases).toEqual([
+    {
+      ...{ ...shared, ...own, name: "app", owner: "app", extensions: [HSTORE, PLPGSQL] },
+      schemas: [PUBLIC, { name: "sales", owner: "app" }],
+    },
+    { ...empty, name: `it's "a" \\ db` },
+    { ...empty, name: "postgres" },
   ]);
-  expect(() => databasesProbe("psql").parse({ code: 1, stdout: "", stderr: "could not connect\n" })).toThrow(
+});
+
+test("databases that cannot be read are an error, and so is one that came or went meanwhile", () => {
+  const probe = contentProbe("psql");
+  const said = { code: 0, stderr: "", stdout: recorded("content") };
+  expect(() => probe.parse({ code: 1, stdout: "", stderr: "could not connect\n" }, justNow())).toThrow(
     "could not connect",
+  );
+  const gone = said.stdout.split("\n").filter((line) => !line.includes('"postgres", "schemas"'));
+  expect(() => probe.parse({ ...said, stdout: gone.join("\n") }, justNow())).toThrow(
+    "the database postgres is listed and does not answer",
   );
 });
 
@@ -135,6 +162,7 @@ describe("the probe itself, run for real with a psql of the test", () => {
       socketDirectory: "/run",
       repmgrdUnit: "r",
       fenceMark: join(scratch, "it's the mark"),
+      unitFile: join(scratch, "it's the unit"),
     });
     const postmaster = over.alive === false ? "echo 999999999" : "echo $$";
     const script = `cd ${JSON.stringify(data)}; ${postmaster} >postmaster.pid\n(${probe.script}\n)`.replaceAll(
@@ -157,8 +185,9 @@ describe("the probe itself, run for real with a psql of the test", () => {
       socketDirectory: "/run",
       repmgrdUnit: "r",
       fenceMark: join(scratch, "it's the mark"),
+      unitFile: join(scratch, "it's the unit"),
     });
-    return probe.parse(look());
+    return probe.parse(look(), justNow());
   };
 
   beforeAll(() => {
@@ -166,23 +195,29 @@ describe("the probe itself, run for real with a psql of the test", () => {
     mkdirSync(data);
     writeFileSync(join(data, "PG_VERSION"), "17\n");
     program("systemctl", "echo active");
-    program("runuser", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"');
+    program("setpriv", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"');
     symlinkSync("/bin/true", join(bin, "restorecon"));
   });
   afterAll(() => rmSync(scratch, { recursive: true }));
 
+  /** @param first at home in the database postgres; @param second in the database repmgr, where both questions are asked */
   const psql = (first: string, second: string): void =>
-    program("psql", `case "$*" in *'-d repmgr') ${second} ;; *) cat >/dev/null; ${first} ;; esac`);
+    program("psql", `cat >/dev/null; case "$*" in *'-d repmgr') ${second} ;; *) ${first} ;; esac`);
   const answer = (text: string): string => `printf '%s\\n' '${text.replaceAll("'", "'\\''")}'`;
+  const both = (repmgr?: string): string =>
+    [`running=${sqlAnswer}`, ...(repmgr === undefined ? [] : [`repmgr=${repmgr}`])].map(answer).join("; ");
 
   test("a warning that PostgreSQL gives at every login does not hide the answer", () => {
     const warning = `echo 'WARNING:  database "postgres" has a collation version mismatch' >&2; echo 'HINT:  Rebuild' >&2`;
-    psql(`${warning}; ${answer(sqlAnswer)}`, `${warning}; ${answer('{"nodes": [], "paused": false}')}`);
+    psql("exit 9", `${warning}; ${both('{"nodes": [], "paused": false}')}`);
     expect(facts()).toMatchObject({
       alive: true,
       running: { inRecovery: false },
       repmgr: { nodes: [], paused: false },
     });
+    psql(`${warning}; ${answer(sqlAnswer.replace('"hasRepmgr": true', '"hasRepmgr": false'))}`, "exit 2");
+    expect(facts()).toMatchObject({ alive: true, running: { inRecovery: false, hasRepmgr: false } });
+    expect(facts().repmgr).toBeUndefined();
   });
 
   test("a server that refuses says why", () => {
@@ -197,13 +232,25 @@ describe("the probe itself, run for real with a psql of the test", () => {
   });
 
   test("a repmgr database without the extension", () => {
-    psql(answer(sqlAnswer), ":");
+    psql("exit 9", both());
+    expect(facts()).toMatchObject({ alive: true, running: { hasRepmgr: true } });
     expect(facts().repmgr).toBeUndefined();
   });
 
   test("a postmaster.pid that somebody else's process has by now", () => {
     psql(answer(sqlAnswer), ":");
     expect(parseInstance(look({ alive: false }).stdout)).toMatchObject({ data: "present", alive: false });
+  });
+
+  test("a unit that was written since its last start", () => {
+    const [unit, started] = [join(scratch, "it's the unit"), join(data, "postmaster.opts")];
+    for (const path of [unit, started]) writeFileSync(path, "");
+    utimesSync(started, 1_000, 1_000);
+    expect(facts().unitIsNewer).toBe(true);
+    utimesSync(unit, 999, 999);
+    expect(facts().unitIsNewer).toBeUndefined();
+    rmSync(unit);
+    expect(facts().unitIsNewer).toBeUndefined();
   });
 
   test("a fence that has stopped it since its last start", () => {

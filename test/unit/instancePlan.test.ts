@@ -1,3 +1,5 @@
+import { scramVerifier } from "../../facts/scram";
+import { justNow } from "./kindFixture";
 import type { InstanceFacts } from "../../facts/instance";
 import type { ProbeAnswer } from "../../facts/probe";
 import { Refused } from "../../providers/kind";
@@ -83,7 +85,7 @@ describe("where the data comes from", () => {
         expect(probe.script).toMatch(
           /PGPASSFILE='\/etc\/repmgr\/main\/pgpass'.*host=198\.18\.0\.11 port=5432 user=repmgr/,
         );
-        return Promise.resolve(probe.parse(answer));
+        return Promise.resolve(probe.parse(answer, justNow()));
       });
     const refusal = 'FATAL:  no pg_hba.conf entry for host "198.18.0.12", user "repmgr"';
     expect(await look({ code: 2, stdout: "", stderr: `${refusal}\n` })).toBe(refusal);
@@ -242,6 +244,18 @@ describe("what differs is put right and loaded", () => {
       [PASS],
     ],
     ["another's password file", { passFile: facts.file(passwords(), { owner: "root:root" }) }, facts.primary(), [PASS]],
+    [
+      "the old password, which the role still has: both change in one plan, that of the primary's node",
+      { passFile: facts.file("old") },
+      facts.primary({}, { roles: [facts.repmgrRole({ verifier: scramVerifier("old") })] }),
+      [],
+    ],
+    [
+      "no password file, while the role has another password: a new node",
+      { passFile: undefined },
+      facts.primary({}, { roles: [facts.repmgrRole({ verifier: scramVerifier("old") })] }),
+      [PASS],
+    ],
     ["no password file", { passFile: undefined }, facts.primary(), [PASS]],
   ])("%s", (_, have, self, expected) => {
     const actions = planOf({ nodes: [self, facts.standby(2), facts.standby(3)], have });

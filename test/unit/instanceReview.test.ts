@@ -1,7 +1,7 @@
 import type { InstanceFacts } from "../../facts/instance";
 import { Refused } from "../../providers/kind";
 import { pgInstanceKind, type PgInstanceFacts, type PgInstanceInputs } from "../../providers/pgInstance";
-import { pgpass } from "../../providers/pgInstancePlan";
+import { pgpass } from "../../providers/passFile";
 import * as facts from "../support/facts";
 import { plan, NOTHING, DATA, type Case, absent } from "./instancePlanFixture";
 

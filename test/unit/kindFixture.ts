@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Action } from "../../actions/action";
 import type { FileFact } from "../../facts/file";
-import type { Probe } from "../../facts/probe";
+import type { Asked, Probe } from "../../facts/probe";
 import type { HostConnection } from "../../ssh/types";
 
 /** What a real lab host (Debian 13) answered. */
@@ -11,7 +11,12 @@ export function recorded(name: string): string {
 }
 
 export function parsed<T>(probe: Probe<T>, stdout: string, code = 0): T {
-  return probe.parse({ code, stdout, stderr: "" });
+  return probe.parse({ code, stdout, stderr: "" }, justNow());
+}
+
+export function justNow(): Asked {
+  const now = Date.now();
+  return { from: now, to: now };
 }
 
 export function file(content: string, over: Partial<FileFact> = {}): FileFact {

@@ -18,6 +18,8 @@ import {
   withoutCut,
   withoutDirections,
 } from "../../lab/faults";
+import { builtImage, imageAt, imageNamed } from "../../lab/image";
+import { todaysImage } from "../../lab/images";
 import { chooseSubnet, hasNetwork } from "../../lab/network";
 import { LabPaths } from "../../lab/paths";
 import { run } from "../../lab/run";
@@ -161,6 +163,30 @@ describe("command lines", () => {
 
   test("the base image holds no PostgreSQL", () => {
     expect(mmdebstrapArgv("/root", "http://mirror/debian").join(" ")).not.toMatch(/postgres|repmgr/);
+  });
+});
+
+describe("images", () => {
+  test("one that is laid over another brings its own repository, and the other's root and logins", () => {
+    const [base, redhat] = ["b", "b-redhat-c"].map(imageAt);
+    expect(base).toMatchObject({ name: "debian13", lower: [expect.stringMatching(/base\/b\/root$/)] });
+    expect(redhat).toMatchObject({
+      name: "redhat",
+      lower: [expect.stringMatching(/base\/b-redhat-c\/root$/), ...(base?.lower ?? [])],
+      opsPasswordFile: base?.opsPasswordFile,
+    });
+    expect(redhat?.repository).not.toBe(base?.repository);
+  });
+
+  test("that of the RedHat family is built anew with the one below it", () => {
+    expect(todaysImage("redhat").hash).toMatch(new RegExp(`^${todaysImage("debian13").hash}-redhat-[0-9a-f]{12}$`));
+  });
+
+  test("one that is no longer there, and one that never was, are errors that say what to do", () => {
+    expect(() => builtImage("gone-redhat-gone")).toThrow(
+      /gone-redhat-gone of these hosts is gone: npm run lab -- down/,
+    );
+    expect(() => imageNamed("suse")).toThrow('no image "suse", there are debian13 and redhat');
   });
 });
 

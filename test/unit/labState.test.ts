@@ -16,7 +16,7 @@ import { Lab } from "../../lab/lab";
 import { LabLock, SESSION_VARIABLE } from "../../lab/lock";
 import { LabPaths } from "../../lab/paths";
 import { must, run } from "../../lab/run";
-import { collectLayers, freezeDisks, readSnapshot, writeSnapshot } from "../../lab/snapshots";
+import { collectLayers, freezeDisks, imagesOf, readSnapshot, writeSnapshot } from "../../lab/snapshots";
 import { type LabState, readState, writeState } from "../../lab/state";
 import { until } from "../../lab/wait";
 
@@ -126,6 +126,15 @@ describe("snapshots", () => {
     expect(rest).toEqual(["old"]);
     expect(readFileSync(join(paths.layer(top as string), "row"), "utf8")).toBe("1");
     expect(existsSync(paths.host("pg1").upper)).toBe(false);
+  });
+
+  test("a host that is made from another image than the lab's keeps it, and its snapshot stands on both", () => {
+    const paths = new LabPaths(dir);
+    for (const host of ["pg1", "pg2"]) mkdirSync(paths.host(host).upper, { recursive: true });
+    const mixed = { ...state([]), hosts: { pg1: { layers: [] }, pg2: { layers: [], base: "b-redhat-c" } } };
+    const hosts = freezeDisks(paths, mixed, "deployed");
+    expect(hosts.pg2?.base).toBe("b-redhat-c");
+    expect([...imagesOf({ base: "b", hosts })]).toEqual(["b", "b-redhat-c"]);
   });
 
   test("only layers that no host and no snapshot stands on are removed", () => {

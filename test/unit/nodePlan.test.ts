@@ -169,7 +169,28 @@ describe("the plan of a node, by what it is and what its peers are", () => {
         want: { repmgrPassword: "another" },
         nodes: [facts.primary(), facts.standby(2), facts.standby(3)],
       },
-      ["pg1: repmgr's role is with another password: make role, database and extension as repmgr needs them"],
+      [
+        ...[1, 2, 3].map(
+          (n) =>
+            `pg${n}: repmgr's password changes: n${n} logs in with the new one from the moment on in which the role has it`,
+        ),
+        "pg1: repmgr's role is with another password: make role, database and extension as repmgr needs them",
+        ...[1, 2, 3].map((n) => `pg${n}: n${n} logs in to n1 with repmgr's new password`),
+      ],
+    ],
+    [
+      "the primary, whose repmgr has another password while a node has no data and one is down",
+      {
+        self: 1,
+        want: { repmgrPassword: "another" },
+        nodes: [facts.primary(), facts.without("absent"), facts.stoppedStandby()],
+      },
+      [
+        "pg1: repmgr's password changes: n1 logs in with the new one from the moment on in which the role has it",
+        "pg3: repmgr's password changes: n3 logs in with the new one from the moment on in which the role has it",
+        "pg1: repmgr's role is with another password: make role, database and extension as repmgr needs them",
+        "pg1: n1 logs in to n1 with repmgr's new password",
+      ],
     ],
     [
       "the primary, not registered",

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CREATE_CLUSTER_FILE, repositoryFiles } from "../../facts/aptFiles";
-import { packagesProbe, parsePackages } from "../../facts/packages";
+import { packagesProbe, parsePackages } from "../../facts/aptPackages";
 import { AS_THE_OTHERS, type PgPackagesFacts, type PgPackagesInputs, pgPackagesKind } from "../../providers/pgPackages";
 import { file, outline, parsed, recorded, scripts } from "./kindFixture";
 
@@ -151,6 +151,32 @@ test("apt's answer about several packages keeps them apart", () => {
   const found = parsed(packagesProbe(names), recorded("packages-mixed"));
   expect(found.packages.map(({ state }) => state)).toEqual(["installed", "absent", "installed", "absent"]);
   expect(found.candidates).toEqual({ "postgresql-17": "17.12-0+deb13u1", firewalld: "2.3.1-1+deb13u1" });
+});
+
+test.each([
+  ["once", 2, 0],
+  ["for good", 99, 100],
+])("a look at packages while apt works on another one's behalf, which fails %s", (_, failures, status) => {
+  const directory = mkdtempSync(join(tmpdir(), "apt-"));
+  const program = (name: string, text: string): void =>
+    writeFileSync(join(directory, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  program("dpkg-query", "exit 1");
+  program("ls", ":");
+  program("sleep", ":");
+  const calls = join(directory, "calls");
+  program(
+    "apt-cache",
+    `echo call >>${calls}
+[ $(wc -l <${calls}) -ge ${failures} ] || { echo "E: Cache is out of sync, can't x-ref a package file" >&2; exit 100; }
+printf 'postgresql-17:\\n  Candidate: 17.6-1\\n'`,
+  );
+  const probe = packagesProbe(packages);
+  const env = { PATH: `${directory}:${process.env.PATH}` };
+  const done = spawnSync("sh", ["-c", probe.script], { env, encoding: "utf8" });
+  expect(done.status).toBe(status);
+  if (status === 0) expect(parsed(probe, done.stdout).candidates).toEqual({ "postgresql-17": "17.6-1" });
+  else expect(done.stderr).toContain("Cache is out of sync");
+  rmSync(directory, { recursive: true });
 });
 
 test.each([

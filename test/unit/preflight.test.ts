@@ -1,5 +1,6 @@
 import { hostProbe, type HostFacts, parseHost } from "../../facts/host";
 import type { Probe } from "../../facts/probe";
+import { familiesOf } from "../../families";
 import type { Ctx } from "../../providers/kind";
 import { preflightKind, type PreflightInputs } from "../../providers/preflight";
 import { connection, parsed, recorded } from "./kindFixture";
@@ -51,7 +52,7 @@ function world(answers: Record<string, Answers>): Ctx {
       if (probe.key.startsWith("host ")) return Promise.resolve((a.host ?? fresh) as T);
       if (probe.key.startsWith("former ")) return text(a.former ?? "device=1\n");
       if (probe.key.startsWith("neighbours ")) return text(a.neighbours ?? "");
-      if (probe.key.startsWith("clock ")) return text(`${Date.now() + (a.skewMs ?? 0)}\n`);
+      if (probe.key === "clock") return text(`${Date.now() + (a.skewMs ?? 0)}\n`);
       if (probe.key.startsWith("packages ")) return text(a.packages ?? installed);
       if (probe.key.startsWith("repository ")) return text(a.repository ?? "");
       return a.conf === undefined ? text("", 44) : text(`postgres:postgres 0600 1.0\n${a.conf}`);
@@ -95,6 +96,11 @@ test.each<[string, Answers, RegExp]>([
     /runs Fedora 41.*debian 12, debian 13/,
   ],
   [
+    "a system of another family",
+    { host: { ...fresh, os: "Rocky Linux 9.5", release: "rocky 9.5" } },
+    /runs Rocky Linux 9\.5 \(rocky 9\.5\), which is not supported as "family: debian"\. Set "family: redhat" for this host/,
+  ],
+  [
     "another process on the port",
     { host: { ...running, postmasterPid: 0, data: "absent" } },
     /port 5432 is taken by "postgres" \(pid 5365\) on 0\.0\.0\.0:5432/,
@@ -121,6 +127,27 @@ test.each<[string, Answers, RegExp]>([
     /is here already \(node n1, port 5432, \/srv\/main\), wanted with port 5432 in \/var/,
   ],
   ["a full disk", { host: { ...fresh, freeBytes: 2 ** 30 } }, /1\.0 GiB are free.*at least 2\.0 GiB/],
+  [
+    "a user postgres whose memory logind removes",
+    { host: { ...fresh, removesIpc: true } },
+    /no system user here.*RemoveIPC=no in \/etc\/systemd\/logind\.conf/,
+  ],
+  [
+    "more shared_buffers than memory, together with a cluster of another stack",
+    {
+      host: { ...fresh, memoryMb: 8000 },
+      neighbours: `${neighbour("crm", 5433, "/srv/crm")}shared_buffers = '7GB'\n`,
+    },
+    /shared_buffers of "main" \(128MB\) and "crm" \(7GB\) are 7\.1 GiB together, wanted at most 6\.3 GiB, 80 % of/,
+  ],
+  [
+    "huge pages that another cluster wants and the host lacks",
+    {
+      host: { ...fresh, hugePagesMb: 512 },
+      neighbours: `${neighbour("crm", 5433, "/srv/crm")}shared_buffers = 131072\nhuge_pages = on\n`,
+    },
+    /huge_pages is on for "crm" \(131072\), 1\.0 GiB together, and the host has 0\.5 GiB of huge pages/,
+  ],
   ["a clock ahead", { skewMs: 5_000 }, /[45]\.\d s ahead of/],
   ["a clock behind", { skewMs: -60_000 }, /(60\.0|59\.9) s behind/],
   [
@@ -145,6 +172,32 @@ test("other clusters with values of their own are no problem, nor is what was ma
   expect(await problems({ pg1: { neighbours: others } })).toEqual([]);
   const edited = { pg1: { neighbours: neighbour("main", 7, "/elsewhere") } };
   expect(await preflightKind.preflight?.(world(edited), inputs, inputs)).toEqual([]);
+});
+
+test("of clusters in the inventory it counts what is wanted, not what is found; a sum that fits is no problem", async () => {
+  const host = { ...fresh, memoryMb: 8000 };
+  const neighbours = `${neighbour("crm", 5433, "/srv/crm")}shared_buffers = '7GB'\n`;
+  const memory = (crm: string) => ({
+    pg1: [
+      { cluster: "main", sharedBuffers: "2GB" },
+      { cluster: "crm", sharedBuffers: crm },
+    ],
+  });
+  expect(await problems({ pg1: { host, neighbours } }, { memory: memory("4GB") })).toEqual([]);
+  expect(await problems({ pg1: { host } }, { memory: memory("5GB") })).toEqual([
+    expect.stringMatching(
+      /^pg1: cluster main: shared_buffers of "main" \(2GB\) and "crm" \(5GB\) are 7\.0 GiB together/,
+    ),
+  ]);
+});
+
+test("the sample of repmgr.conf that a package brings along is no cluster", async () => {
+  expect(await problems({ pg1: { neighbours: "=17\n# repmgr sample\n#node_id=\n#data_directory=\n" } })).toEqual([]);
+});
+
+test("a release stands for its updates, and for no other release", () => {
+  expect(["rocky 9", "rhel 9.6", "ol 8.10", "almalinux 10.0"].flatMap(familiesOf)).toEqual(Array(4).fill("redhat"));
+  expect(["rocky 90", "rocky 7.9", "fedora 41", "debian 130"].flatMap(familiesOf)).toEqual([]);
 });
 
 test("a witness that would begin with a copy of the cluster's data is refused", async () => {

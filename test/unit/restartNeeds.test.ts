@@ -86,7 +86,9 @@ describe("a restart", () => {
   test("for checksums, where the inventory wants them", () => {
     const control = facts.control({ checksums: false });
     const seen = facts.view([facts.primary(), facts.standby(2, 1, {}, { control }), facts.standby(3)]);
-    expect(pendingRestarts(owner({}), seen)).toEqual([{ node: "n2", settings: [], enablesChecksums: true }]);
+    expect(pendingRestarts(owner({}), seen)).toEqual([
+      { node: "n2", settings: [], enablesChecksums: true, isOfOldUnit: false },
+    ]);
     expect(pendingRestarts(owner({}, false), seen)).toEqual([]);
   });
 });
@@ -105,6 +107,24 @@ test("a real primary with ALTER SYSTEM, an edited file and a person's own settin
   const want = owner({ max_connections: "100" });
   expect(pendingRestarts(want, facts.view([real]))).toEqual([]);
   expect(pendingRestarts(owner({ max_connections: "150" }), facts.view([real]))).toHaveLength(1);
+});
+
+describe("a new text of the unit", () => {
+  const TEXT = "[Service]\nLimitNOFILE=65536\n";
+  const seen = facts.view([facts.primary(), facts.standby(2, 1, {}, { unitIsNewer: true }), facts.standby(3)]);
+  const units = { n1: TEXT, n2: TEXT, n3: TEXT.replace("65536", "1024") };
+  const asked = { ...owner({}), unit: TEXT };
+  const nodes = (found: ReturnType<typeof pendingRestarts>): string[] => found.map(({ node }) => node);
+
+  test("waits for the next restart where nobody asks for one", () => {
+    expect(pendingRestarts(owner({}), seen)).toEqual([]);
+    expect(foreseenRestarts(owner({}), seen)).toEqual([]);
+  });
+
+  test("restarts whoever was started before it was written; who still gets it is foreseen", () => {
+    expect(nodes(pendingRestarts(asked, seen))).toEqual(["n2"]);
+    expect(nodes(foreseenRestarts(asked, seen, units))).toEqual(["n2", "n3"]);
+  });
 });
 
 describe("an upgrade of PostgreSQL", () => {
@@ -128,5 +148,20 @@ describe("an upgrade of PostgreSQL", () => {
   ])("%s", (_, version, now, then) => {
     expect(upgrades(version, pendingRestarts)).toEqual(now);
     expect(upgrades(version, foreseenRestarts)).toEqual(then);
+  });
+
+  test("of the RedHat family is told by the version alone, which the server does not say more of", () => {
+    const redhat = facts.view(
+      [facts.primary(), facts.standby(2), facts.standby(3)].map((f) => ({
+        ...f,
+        installed: "postgres (PostgreSQL) 17.10",
+        ...(f.running && { running: { ...f.running, version: "17.1" } }),
+      })),
+    );
+    const want = { ...owner({}), family: "redhat" as const };
+    const upgrade = (packageVersion: string) =>
+      pendingRestarts({ ...want, packageVersion }, redhat).map((r) => r.upgrade);
+    expect(upgrade("17.10-1PGDG.rhel9")).toEqual(["17.10", "17.10", "17.10"]);
+    expect(upgrade("17.1-2PGDG.rhel9")).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { justNow } from "./kindFixture";
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -43,7 +44,7 @@ function looked(rewound: string, wal: readonly string[]): RewindFacts {
     encoding: "utf8",
     env,
   });
-  return probe.parse({ code: status ?? -1, stdout, stderr });
+  return probe.parse({ code: status ?? -1, stdout, stderr }, justNow());
 }
 
 test("what a node committed alone is counted from where it parted", () => {

@@ -5,6 +5,7 @@ import { pendingRestarts } from "../../providers/restartNeeds";
 import { planRollingRestart } from "../../providers/rollingRestart";
 import type { PgClusterInputs } from "../../providers/pgCluster";
 import * as facts from "../support/facts";
+import { atRest, calm } from "../support/handoverFacts";
 
 const waits = (settings: Record<string, string>): { settings: Record<string, LiveSetting> } => ({
   settings: Object.fromEntries(
@@ -197,7 +198,7 @@ test("back again, who moved moves with it, and who follows the node by the inven
 
 test("a gate that is shut keeps everything as it is", () => {
   const seen = waiting({ shared_buffers: "1MB" });
-  const have = { view: seen, handover: { ...facts.calm(seen), n1: facts.atRest({ oldestTransactionSeconds: 600 }) } };
+  const have = { view: seen, handover: { ...calm(seen), n1: atRest({ oldestTransactionSeconds: 600 }) } };
   const want = facts.pgClusterInputs();
   expect(() => planRollingRestart(want, have, pendingRestarts(want, seen))).toThrow(/a transaction on n1 is 600 s old/);
 });

@@ -1,4 +1,4 @@
-import { sameValue } from "../../facts/settingValue";
+import { bytesOf, sameValue } from "../../facts/settingValue";
 
 test.each([
   ["1GB", "1024MB", true],
@@ -20,4 +20,14 @@ test.each([
 ])("%j and %j are the same value: %p", (a, b, same) => {
   expect(sameValue(a, b)).toBe(same);
   expect(sameValue(b, a)).toBe(same);
+});
+
+test.each<[string, number | undefined]>([
+  ["128MB", 134217728],
+  ["16384", 134217728],
+  ["1.5 GB", 1610612736],
+  ["1min", undefined],
+  ["lots", undefined],
+])("the size %s in units of 8 kB", (value, bytes) => {
+  expect(bytesOf(value, 8192)).toBe(bytes);
 });

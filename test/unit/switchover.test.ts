@@ -5,6 +5,7 @@ import { pgClusterKind } from "../../providers/pgCluster";
 import { planRevival } from "../../providers/revive";
 import { planSwitchover } from "../../providers/switchover";
 import * as facts from "../support/facts";
+import { atRest, calm } from "../support/handoverFacts";
 
 const PAUSED = ": it watches, and promotes and follows nobody until it is unpaused";
 type Nodes = readonly InstanceFacts[];
@@ -12,8 +13,8 @@ const HEALTHY: Nodes = [facts.primary(), facts.standby(2), facts.standby(3)];
 
 function planned(to: string, nodes: Nodes = HEALTHY, busy: Record<string, Partial<HandoverFacts>> = {}) {
   const view = facts.view(nodes);
-  const handover = { ...facts.calm(view) };
-  for (const [node, over] of Object.entries(busy)) handover[node] = facts.atRest(over);
+  const handover = { ...calm(view) };
+  for (const [node, over] of Object.entries(busy)) handover[node] = atRest(over);
   return planSwitchover(facts.clusterInputs(), { view, handover }, to, "preferred_primary");
 }
 
@@ -71,7 +72,7 @@ describe("who follows whom afterwards", () => {
   ): string[] => {
     const view = facts.view(nodes, undefined, delayed);
     const inputs = { ...facts.clusterInputs({ members: view.map(({ member }) => member) }), upstreams };
-    const have = { view, handover: facts.calm(view) };
+    const have = { view, handover: calm(view) };
     const all = facts.whys(facts.flat(planSwitchover(inputs, have, `n${to}`, "asked for")));
     const begin = all.findIndex((why) => why.includes(`n${to} is primary: enter it`));
     expect(all.join()).toContain(`hand over from n${from} to n${to}`);
@@ -87,7 +88,7 @@ describe("who follows whom afterwards", () => {
     ]);
     const view = facts.view(HEALTHY);
     const inputs = { ...facts.clusterInputs(), upstreams: { n3: "n1" } };
-    const script = facts.shell(planSwitchover(inputs, { view, handover: facts.calm(view) }, "n2", "asked for"));
+    const script = facts.shell(planSwitchover(inputs, { view, handover: calm(view) }, "n2", "asked for"));
     expect(script).toContain("where slot_name in ('repmgr_slot_2') and not active");
   });
 
@@ -116,7 +117,7 @@ describe("who follows whom afterwards", () => {
       "pg3: n3 follows n2",
     ]);
     const view = facts.view(HEALTHY, undefined, 3);
-    const actions = facts.flat(planSwitchover(facts.clusterInputs(), { view, handover: facts.calm(view) }, "n2", "-"));
+    const actions = facts.flat(planSwitchover(facts.clusterInputs(), { view, handover: calm(view) }, "n2", "-"));
     const script = facts.shell(actions.filter(({ host }) => host === "pg3"));
     expect(script).toMatch(/alter system set primary_conninfo = .*198\.18\.0\.12/);
     expect(script).not.toContain("standby follow");
@@ -206,7 +207,7 @@ describe("the wish of the inventory", () => {
     const more = { ...wants, roles: [{ ...role, connectionLimit: -1 }] };
     const busy = {
       ...facts.clusterFacts(seen),
-      handover: { ...facts.calm(seen), n1: facts.atRest({ baseBackups: 1 }) },
+      handover: { ...calm(seen), n1: atRest({ baseBackups: 1 }) },
     };
     let error: unknown;
     try {
@@ -265,6 +266,7 @@ describe("what is asked before", () => {
         ask: (host, probe) => {
           keys.push(`${host} ${probe.key.split(" ")[0] ?? ""}`);
           const index = Number(host.replace("pg", "")) - 1;
+          if (probe.key.startsWith("content")) return Promise.resolve({ roles: [], databases: [] } as never);
           return Promise.resolve((probe.key.startsWith("instance") ? HEALTHY[index] : []) as never);
         },
       },

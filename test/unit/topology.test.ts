@@ -1,4 +1,5 @@
 import type { InstanceFacts } from "../../facts/instance";
+import type { RegisteredNode } from "../../facts/running";
 import { pgInstanceKind } from "../../providers/pgInstance";
 import * as facts from "../support/facts";
 import { type Case, planOf, shellOf, seenOf, slot, below, primary, cascade } from "./topologyFixture";
@@ -45,7 +46,7 @@ describe("a cascading standby", () => {
 
   test("is told by repmgr whom to follow, at once, and is registered below that node", () => {
     const moved = cascade({ nodes: [primary(below(3, 1), [slot(3)]), facts.standby(2), facts.standby(3)] });
-    expect(shellOf(moved)).toMatch(/^runuser .* standby follow --upstream-node-id=2$/m);
+    expect(shellOf(moved)).toMatch(/^setpriv .* standby follow --upstream-node-id=2$/m);
     const wrong = cascade({ nodes: [primary(below(3, 1)), ...cascade().nodes.slice(1)] });
     expect(shellOf(wrong)).toContain("standby register --force --upstream-node-id=2 --wait-sync=30");
   });
@@ -141,4 +142,19 @@ test("a witness whose data were lost is registered again, although the primary s
   expect(facts.whys(planOf(c))).toEqual(["pg3: n3 is registered, but not in its own database: register it as witness"]);
   expect(shellOf(c)).toContain("witness register -h 198.18.0.11 -p 5432 -U repmgr -d repmgr --force");
   expect(seenOf(c).registration).toBe("registered, but not in its own database");
+});
+
+test("a witness that takes the primary for gone is registered again: its repmgrd would never find it", () => {
+  const rows = facts.rows(1, 3);
+  const stale = rows.map((row) =>
+    row.id === 1 ? { ...row, active: false } : row.id === 2 ? { ...row, type: "primary" as const } : row,
+  );
+  const witness = (nodes: RegisteredNode[]): Case => ({
+    ...{ self: 3, witness: 3 },
+    nodes: [facts.primary({ repmgr: { nodes: rows } }), facts.standby(2), facts.primary({ repmgr: { nodes } })],
+  });
+  expect(seenOf(witness(rows)).registration).toBe("registered");
+  expect(planOf(witness(rows))).toEqual([]);
+  expect(seenOf(witness(stale)).registration).toBe("registered, but takes n1, the primary, for gone");
+  expect(shellOf(witness(stale))).toContain("witness register -h 198.18.0.11 -p 5432 -U repmgr -d repmgr --force");
 });

@@ -73,7 +73,9 @@ chmod 0440 /etc/sudoers.d/postgres
 
 if [ "$ADDRESS" = "$PRIMARY" ]; then
   pg_ctlcluster 17 main restart
-  as_postgres psql -Xq -v ON_ERROR_STOP=1 -v "password=$password" <<'SQL'
+  export password # not an argument: the other lab's first deployment looks at every command line of the machine
+  as_postgres psql -Xq -v ON_ERROR_STOP=1 <<'SQL'
+\getenv password password
 create role repmgr superuser login password :'password';
 create database repmgr owner repmgr;
 create role shop login password 'sold';

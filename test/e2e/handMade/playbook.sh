@@ -88,7 +88,9 @@ CONF
     echo "host repmgr,replication repmgr $address/32 scram-sha-256"
   done >>$data/pg_hba.conf
   systemctl -q enable --now shop-db
-  as_postgres psql -Xq -v ON_ERROR_STOP=1 -v "password=$password" -h /tmp <<'SQL'
+  export password # not an argument: the other lab's first deployment looks at every command line of the machine
+  as_postgres psql -Xq -v ON_ERROR_STOP=1 -h /tmp <<'SQL'
+\getenv password password
 create role repmgr superuser login replication password :'password';
 create database repmgr owner repmgr;
 create database shop;

@@ -36,8 +36,11 @@ export interface Resource {
 }
 
 /** All resources of an inventory in the order in which the program makes them, with the inputs that it gives them. */
-export async function resourcesOf(world: World): Promise<Resource[]> {
-  const graph = await programGraph(world.inventory, SECRETS);
+export async function resourcesOf(
+  world: World,
+  secrets: Readonly<Record<string, string>> = SECRETS,
+): Promise<Resource[]> {
+  const graph = await programGraph(world.inventory, secrets);
   return [...graph.values()].flatMap(({ name, inputs }) => {
     const kind = KINDS.get(name.split(" ")[0] ?? "");
     return kind === undefined ? [] : [{ name, kind, inputs: bare(inputs) as Properties }];

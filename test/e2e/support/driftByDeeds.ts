@@ -1,8 +1,40 @@
 import type { Row } from "./driftRow";
-import { DATA, REPMGR, psql, says, instance, node, unit, rule, streams, lists } from "./driftShell";
+import { BIN, FAMILY } from "./layout";
+import { DATA, REPMGR, asRepmgr, psql, says, instance, node, unit, rule, streams, lists, lacks } from "./driftShell";
+
+/** dpkg's status is a text that can be edited; rpm's database is none, but a package can be taken out of it. */
+const PACKAGE: Readonly<Record<typeof FAMILY, Row>> = {
+  debian: {
+    what: "a package is older than on the other nodes",
+    host: "pg2",
+    how: "sed -i '/^Package: postgresql-17-repmgr$/,/^$/s/^Version: .*/Version: 5.4.1-1/' /var/lib/dpkg/status",
+    resource: "PgPackages pg2/postgresql-17",
+    shows: { versions: (found: unknown) => /^postgresql-17-repmgr 5\.4\.1-1, pg\d has 5\.5/.test(String(found)) },
+    repaired: "dpkg-query -W postgresql-17-repmgr | grep -q 5.5 && dpkg --verify postgresql-17-repmgr",
+  },
+  redhat: {
+    what: "a package is taken out of rpm's database",
+    host: "pg2",
+    how: "rpm -e --justdb --nodeps repmgr_17",
+    resource: "PgPackages pg2/postgresql-17",
+    shows: { packages: lacks("repmgr_17") },
+    repaired: "rpm -V repmgr_17",
+  },
+};
+
+/** It takes the library away that answers whether repmgrd is paused, so nothing about that may be done beside it. */
+const REMOVED: Row = {
+  what: "a package was removed under a running node",
+  host: "pg3",
+  how: "dpkg --force-depends --remove postgresql-17-repmgr",
+  resource: "PgPackages pg3/postgresql-17",
+  shows: { packages: lacks("postgresql-17-repmgr") },
+  repaired: `dpkg --verify postgresql-17-repmgr && ${says("select repmgr.repmgrd_is_paused()", "f", "repmgr")}`,
+};
 
 /** Things done to what runs; those of a group do not get into each other's way. */
 export const BY_DEEDS: readonly (readonly Row[])[] = [
+  ...(FAMILY === "debian" ? [[REMOVED]] : []),
   [
     {
       what: "repmgrd is left paused",
@@ -76,14 +108,7 @@ export const BY_DEEDS: readonly (readonly Row[])[] = [
       shows: { "settings.synchronous_standby_names": "* (by ALTER SYSTEM)" },
       repaired: says("show synchronous_standby_names", ""),
     },
-    {
-      what: "a package is older than on the other nodes",
-      host: "pg2",
-      how: "sed -i '/^Package: postgresql-17-repmgr$/,/^$/s/^Version: .*/Version: 5.4.1-1/' /var/lib/dpkg/status",
-      resource: "PgPackages pg2/postgresql-17",
-      shows: { versions: (found: unknown) => /^postgresql-17-repmgr 5\.4\.1-1, pg\d has 5\.5/.test(String(found)) },
-      repaired: "dpkg-query -W postgresql-17-repmgr | grep -q 5.5 && dpkg --verify postgresql-17-repmgr",
-    },
+    PACKAGE[FAMILY],
   ],
   [
     {
@@ -126,7 +151,7 @@ export const BY_DEEDS: readonly (readonly Row[])[] = [
     {
       what: "data lost their checksums",
       host: "pg2",
-      how: `systemctl stop postgresql-main && runuser -u postgres -- /usr/lib/postgresql/17/bin/pg_checksums --disable -D ${DATA} && systemctl start postgresql-main`,
+      how: `systemctl stop postgresql-main && runuser -u postgres -- ${BIN}/pg_checksums --disable -D ${DATA} && systemctl start postgresql-main`,
       resource: instance("pg2"),
       shows: { checksums: "off" },
       alsoActs: "PgCluster main",
@@ -158,7 +183,7 @@ export const BY_DEEDS: readonly (readonly Row[])[] = [
       how: psql("alter role repmgr password 'another'"),
       resource: node("pg1"),
       shows: { repmgrRole: "with another password" },
-      repaired: `PGPASSFILE=/etc/repmgr/main/pgpass runuser -u postgres -- env -C / PGPASSFILE=/etc/repmgr/main/pgpass psql -XAtqc 'select 1' "$(sed -n "s/^conninfo='\\(.*\\)'/\\1/p" /etc/repmgr/main/repmgr.conf)"`,
+      repaired: asRepmgr("select 1"),
     },
   ],
 ];

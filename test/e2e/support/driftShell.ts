@@ -1,5 +1,7 @@
+import { DATA } from "./layout";
+
 /** Shell and values in which the rows of the drift table are written. */
-export const DATA = "/var/lib/postgresql/17/main";
+export { DATA };
 export const REPMGR = "runuser -u postgres -- repmgr -f /etc/repmgr/main/repmgr.conf";
 
 /** Shell: SQL as postgres; the query holds no double quote. */
@@ -7,6 +9,9 @@ export const psql = (query: string, database = "postgres"): string =>
   `runuser -u postgres -- env -C / psql -XAtqc "${query}" ${database}`;
 export const says = (query: string, answer: string, database?: string): string =>
   `[ "$(${psql(query, database)})" = '${answer}' ]`;
+/** Shell: SQL as repmgr over the network, by the conninfo of repmgr.conf and more of the kind. */
+export const asRepmgr = (query: string, more = ""): string =>
+  `runuser -u postgres -- env -u HOME -C / PGPASSFILE=/etc/repmgr/main/pgpass psql -XAtqwc '${query}' "$(sed -n "s/^conninfo='\\(.*\\)'/\\1/p" /etc/repmgr/main/repmgr.conf)${more}"`;
 export const instance = (host: string): string => `PgInstance ${host}/5432`;
 export const node = (host: string): string => `RepmgrNode ${host}/main`;
 export const unit = (host: string, name: string): string => `SystemdUnit ${host}/${name}-main.service`;

@@ -64,8 +64,8 @@ export class Scene {
 
 export type Happens = (scene: Scene) => Promise<void>;
 
-/** Lets an incident happen to whoever is primary, then types `pulumi up` once, and judges by SQL what came of it. */
-export async function runIncident(world: World, name: string, happens: Happens): Promise<void> {
+/** Lets an incident happen to whoever is primary, then types `pulumi up` once, and judges by SQL what came of it. @returns what it cost */
+export async function runIncident(world: World, name: string, happens: Happens): Promise<IncidentRow> {
   const { lab } = world;
   const primary = await awaitPrimary(lab, HOSTS);
   const [first = "", second = ""] = HOSTS.filter((host) => host !== primary);
@@ -87,14 +87,14 @@ export async function runIncident(world: World, name: string, happens: Happens):
     await scene.writes();
     scene.begins();
     await happens(scene);
-    await judge(scene, name, probes);
+    return await judge(scene, name, probes);
   } finally {
     scene.writer.stop();
     probes.forEach((probe) => probe.stop());
   }
 }
 
-async function judge(scene: Scene, name: string, probes: ReadonlyMap<string, WriteProbe>): Promise<void> {
+async function judge(scene: Scene, name: string, probes: ReadonlyMap<string, WriteProbe>): Promise<IncidentRow> {
   const { world, lab, writer } = scene;
   const upAt = Date.now();
   const up = await world.up(["--skip-preview"]);
@@ -125,6 +125,7 @@ async function judge(scene: Scene, name: string, probes: ReadonlyMap<string, Wri
   const isSynchronous = (await sql(lab, survivor, "show synchronous_standby_names")) !== "";
   if (scene.isSafe || isSynchronous) expect(lost).toEqual([]);
   for (const { at } of lost) expect(scene.faultAt - at).toBeLessThan(RISKED_MS);
+  return row;
 }
 
 /** What SQL on the nodes says; undefined when three nodes are whole and a row arrives on each. */

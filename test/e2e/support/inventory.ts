@@ -1,11 +1,11 @@
 import { dump } from "js-yaml";
-import type { Lab } from "../../../lab";
+import { type ImageName, type Lab, usualImage } from "../../../lab";
 
 type Tree = Record<string, unknown>;
 
 /** An inventory file as a person would write it, as data, so that a test can change what it is about. */
 export interface InventoryFile {
-  defaults: { ssh: Tree; repository: Tree };
+  defaults: { family?: string; ssh: Tree; repository: Tree };
   hosts: Record<string, Tree>;
   postgresql_clusters: Record<string, Tree>;
 }
@@ -15,12 +15,19 @@ export const HOSTS = ["pg1", "pg2", "pg3"] as const;
 export const OUTSIDER = "pg4";
 export const LAB_SIZE = 4;
 
+/** What hosts of an image are, and where their packages come from. */
+function familyOf(lab: Lab, image: ImageName): Pick<InventoryFile["defaults"], "family" | "repository"> {
+  if (image === "redhat")
+    return { family: "redhat", repository: { name: "lab", ...lab.dnfRepository, key_file: lab.dnfRepositoryKey } };
+  return { repository: { name: "lab", ...lab.aptRepository, components: ["main"], key_file: lab.repositoryKey } };
+}
+
 /** One cluster of three; on pg2 sudo asks for a password. */
-export function threeNodes(lab: Lab): InventoryFile {
+export function threeNodes(lab: Lab, image: ImageName = usualImage()): InventoryFile {
   return {
     defaults: {
       ssh: { user: "admin", key_file: lab.keyFile, known_hosts: lab.knownHosts },
-      repository: { name: "lab", ...lab.aptRepository, components: ["main"], key_file: lab.repositoryKey },
+      ...familyOf(lab, image),
     },
     hosts: {
       pg1: { address: lab.host("pg1").address },

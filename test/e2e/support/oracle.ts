@@ -13,9 +13,12 @@ export interface SqlOptions {
   readonly socket?: string;
 }
 
+/** Debian's psql is a Perl script that looks for a server to ask, and takes several times as long as the program itself. */
+const PROGRAMS = "PATH=/usr/lib/postgresql/17/bin:/usr/lib/postgresql/15/bin:/usr/bin:/bin";
+
 /** Runs SQL on a host as postgres, past everything that is tested. @throws Error with what psql said */
 export async function sql(lab: Lab, host: string, query: string, options: SqlOptions = {}): Promise<string> {
-  const psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-p", String(options.port ?? 5432)];
+  const psql = ["env", PROGRAMS, "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-p", String(options.port ?? 5432)];
   if (options.socket !== undefined) psql.push("-h", options.socket);
   const { code, stdout, stderr } = await lab.exec(host, [...psql, "-c", query, options.database ?? "postgres"], {
     user: "postgres",

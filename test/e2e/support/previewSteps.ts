@@ -16,7 +16,8 @@ interface Step {
 }
 
 /**
- * What `pulumi preview --json` would change, without `pending`, which tells how. Creations and deletions are errors here.
+ * What `pulumi preview --json` would change, without `pending`, which tells how; by resource, as the engine's steps come
+ * in the order in which they end. Creations and deletions are errors here.
  * @throws Error when the output is not what a preview prints
  */
 export function changesOf(json: string): Change[] {
@@ -37,7 +38,7 @@ export function changesOf(json: string): Change[] {
           wanted: valueAt(newState?.inputs, property),
         }));
     });
-  return changes;
+  return changes.sort((a, b) => a.resource.localeCompare(b.resource));
 }
 
 /** What the preview says of the clusters, a line each. */

@@ -10,7 +10,7 @@ export interface Suite {
   /** The suite's hosts and stack; there once its tests run. */
   readonly world: World;
   /** A test whose failure keeps the logs of pulumi and of every host. */
-  test(title: string, body: (world: World) => Promise<void>): void;
+  test(title: string, body: (world: World) => Promise<unknown>): void;
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { Lab } from "../../../lab";
+import { type ImageName, Lab, usualImage } from "../../../lab";
 import type { Finished } from "../../../scripts/childProcess";
 import { projectRoot } from "../../../scripts/projectRoot";
 import { ensurePulumi, type PulumiCli } from "../../../scripts/pulumiCli";
@@ -31,8 +31,9 @@ export class World {
     readonly lab: Lab,
     readonly cli: PulumiCli,
     private opened: LocalStack | undefined,
+    image: ImageName = usualImage(),
   ) {
-    this.inventory = threeNodes(lab);
+    this.inventory = threeNodes(lab, image);
   }
 
   get stack(): LocalStack {
@@ -55,20 +56,21 @@ export class World {
   }
 
   /** Four hosts that have never seen PostgreSQL, and an empty stack. */
-  static async fresh(change: (inventory: InventoryFile) => void = () => undefined): Promise<World> {
-    const world = await World.bare(change);
+  static async fresh(change: (inventory: InventoryFile) => void = () => undefined, image?: ImageName): Promise<World> {
+    const world = await World.bare(change, image);
     await world.open();
     return world;
   }
 
   /** The hosts and the inventory alone, for what drives the program without pulumi. */
-  static async bare(change: (inventory: InventoryFile) => void = () => undefined): Promise<World> {
+  static async bare(change: (inventory: InventoryFile) => void = () => undefined, image?: ImageName): Promise<World> {
     const lab = Lab.open();
     await lab.down();
-    await lab.up(LAB_SIZE);
-    await lab.exec("pg2", "chpasswd", { stdin: `ops:${SECRETS.ops_sudo_password}\n` });
+    await lab.up(LAB_SIZE, { image });
+    // Few rounds, as in lab/base/customize.sh.
+    await lab.exec("pg2", "chpasswd -c SHA512 -s 1000", { stdin: `ops:${SECRETS.ops_sudo_password}\n` });
     rmSync(stateDirectory(lab), { recursive: true, force: true });
-    const world = new World(lab, await ensurePulumi(() => undefined), undefined);
+    const world = new World(lab, await ensurePulumi(() => undefined), undefined, image);
     world.edit(change);
     return world;
   }
@@ -204,7 +206,7 @@ function snapshotName(lab: Lab): string {
     .update(sourcesHash(root))
     .update(yaml(threeNodes(lab)));
   hash.update(JSON.stringify(SECRETS));
-  for (const dir of ["templates", "lab/base"]) {
+  for (const dir of ["templates", "lab/base", "lab/redhat"]) {
     for (const file of readdirSync(join(root, dir)).sort())
       hash.update(file).update(readFileSync(join(root, dir, file)));
   }

@@ -1,26 +1,20 @@
 import type { RepositorySpec } from "../config/types";
 import { repositoryFiles } from "./aptFiles";
 import { sh, shJoin } from "../ssh/quote";
-import { parsePackages } from "./packages";
+import { parsePackages } from "./aptPackages";
+import type { RepositoryFact } from "./packages";
 import type { Probe } from "./probe";
-
-export interface RepositoryFact {
-  /** What apt said against the repository; "" when it can be used, or was not asked because nothing is missing. */
-  readonly problem: string;
-  /** What the repository offers, by package name. */
-  readonly candidates: Readonly<Record<string, string>>;
-}
 
 /**
  * Tries a repository that is not set up yet: address, signature and packages, all by apt itself, in a directory that is
- * removed again. Asked only while one of the packages is not installed.
+ * removed again.
  */
 export function repositoryProbe(repository: RepositorySpec, packages: readonly string[]): Probe<RepositoryFact> {
   const { key, source } = repositoryFiles(repository);
   return {
     key: `repository ${JSON.stringify(repository)} ${packages.join(" ")}`,
     script: `set -- ${shJoin(packages)}
-[ "$(dpkg-query -W -f='\${db:Status-Status}\\n' "$@" 2>/dev/null | grep -c '^installed$')" != $# ] || exit 0
+command -v dpkg-query >/dev/null || exit 0
 dir=$(mktemp -d) || exit
 trap 'rm -rf "$dir"' EXIT
 printf %s ${sh(key.content)} >"$dir/key.asc"

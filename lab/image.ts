@@ -1,0 +1,59 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { baseDirectory } from "./project";
+
+export const IMAGES = ["debian13", "redhat"] as const;
+
+/** What a host of the lab boots from. */
+export type ImageName = (typeof IMAGES)[number];
+
+/** Read-only, shared by all hosts of all labs of this checkout. */
+export interface HostImage {
+  readonly name: ImageName;
+  readonly hash: string;
+  /** The lower layers of every host, topmost first. */
+  readonly lower: readonly string[];
+  /** Bound into every host at /srv/repository. */
+  readonly repository: string;
+  /** The repository's public key, armoured. */
+  readonly repositoryKey: string;
+  /** Holds the sudo password of the login "ops". */
+  readonly opsPasswordFile: string;
+}
+
+/** An image's place, whether it is built or not. @param hash of debian13, or of one laid over it: "<debian13>-redhat-<own>" */
+export function imageAt(hash: string): HostImage {
+  const [base = hash, name] = hash.split("-");
+  const dir = (of: string): string => join(baseDirectory(), of);
+  return {
+    name: name === "redhat" ? "redhat" : "debian13",
+    hash,
+    lower: [...new Set([hash, base])].map((layer) => join(dir(layer), "root")),
+    repository: join(dir(hash), "repository"),
+    repositoryKey: join(dir(hash), "repository.asc"),
+    opsPasswordFile: join(dir(base), "ops.password"),
+  };
+}
+
+export function isBuilt({ lower, repositoryKey }: HostImage): boolean {
+  return [repositoryKey, ...lower].every((path) => existsSync(path));
+}
+
+/** An image built before, today's or an older one. @throws Error when it is no longer there */
+export function builtImage(hash: string): HostImage {
+  const image = imageAt(hash);
+  if (isBuilt(image)) return image;
+  throw new Error(`the base image ${hash} of these hosts is gone: npm run lab -- down, then npm run lab -- up 3`);
+}
+
+/** @throws Error for a name that no image has */
+export function imageNamed(name: string): ImageName {
+  const found = IMAGES.find((image) => image === name);
+  if (found === undefined) throw new Error(`no image ${JSON.stringify(name)}, there are ${IMAGES.join(" and ")}`);
+  return found;
+}
+
+/** The image of hosts for which nobody names one: REPMGR_PULUMI_IMAGE, else debian13. @throws Error as imageNamed */
+export function usualImage(): ImageName {
+  return imageNamed(process.env.REPMGR_PULUMI_IMAGE ?? "debian13");
+}
