@@ -47,12 +47,15 @@ export class Cluster extends pulumi.ComponentResource {
     const firstInstance = instance(context, first, [...packagesOf(first), ...ready]);
     const begun = { spec: first, instance: firstInstance, resource: node(context, first, [firstInstance]) };
     const built = new Map<string, BuiltNode>([[first.name, begun]]);
-    for (const n of upstreamsFirst(spec.nodes, first)) {
+    for (const n of inOrder(spec.nodes, first)) {
       const after = [begun, ...(n.upstream === undefined ? [] : [built.get(n.upstream)])].flatMap(
         (before) => before?.resource ?? [],
       );
       const own = instance(context, n, [...packagesOf(n), ...ready, ...after]);
-      built.set(n.name, { spec: n, instance: own, resource: node(context, n, [own]) });
+      // It copies the rows that are there, and again when repmgrd asks (witness_sync_interval): if the primary died before
+      // that, it would wait for ever for a successor it does not know.
+      const known = n.initialRole === "witness" ? [...built.values()].map(({ resource }) => resource) : [];
+      built.set(n.name, { spec: n, instance: own, resource: node(context, n, [own, ...known]) });
     }
     const nodes = spec.nodes.map((n) => built.get(n.name) ?? begun);
     const daemons = nodes.map(({ spec: n, resource }) => repmgrdService(context, n, [resource]));
@@ -122,9 +125,10 @@ function tlsOutputs({ tls }: ClusterSpec, nodes: readonly BuiltNode[]): object {
   return { tls: { ca: tls.authorities, expires: Object.fromEntries(expires) } };
 }
 
-/** All but the one that begins; a standby comes after the one it follows, from which it is cloned. */
-function upstreamsFirst(nodes: readonly NodeSpec[], first: NodeSpec): NodeSpec[] {
-  const depth = ({ upstream }: NodeSpec): number => {
+/** All but the one that begins: a standby after the one it follows, from which it is cloned; the witness last. */
+function inOrder(nodes: readonly NodeSpec[], first: NodeSpec): NodeSpec[] {
+  const depth = ({ upstream, initialRole }: NodeSpec): number => {
+    if (initialRole === "witness") return nodes.length;
     const next = nodes.find(({ name }) => name === upstream);
     return next === undefined ? 0 : 1 + depth(next);
   };

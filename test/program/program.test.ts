@@ -133,6 +133,13 @@ describe("the program, two clusters on the same hosts", () => {
     for (const { dependsOn } of packages) expect(dependsOn).toEqual(["Preflight main", "Preflight other"]);
   });
 
+  test("a witness is registered after all data nodes, since it knows only those whose rows it copied; made beside them", () => {
+    expect(graph.get("RepmgrNode other-o3")?.dependsOn).toEqual(
+      expect.arrayContaining(["RepmgrNode other-o1", "RepmgrNode other-o2"]),
+    );
+    expect(before(graph, "PgInstance other-o3").has("RepmgrNode other-o2")).toBe(false);
+  });
+
   test("neither cluster waits for the other", () => {
     const of = (cluster: string): Asked[] => own(graph).filter(({ parent }) => parent === `Cluster ${cluster}`);
     expect(of("main")).toHaveLength(16);
