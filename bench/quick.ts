@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { cpus, loadavg } from "node:os";
-import { ensureLabPackages, Lab, labProblem } from "../lab";
+import { ensureLabPackages, Lab, labHome, labProblem } from "../lab";
 import { endChildren } from "../scripts/childProcess";
-import { projectRoot } from "../scripts/projectRoot";
 import { ensurePulumi } from "../scripts/pulumiCli";
 import { Floor } from "./floor";
 import { bareHosts, endState, logins, proveReplication, writeInventory } from "./hosts";
@@ -12,7 +11,7 @@ import { describe, judge, summarize } from "./measure";
 import { Stacks, timePreview, timeUp } from "./stacks";
 
 const began = Date.now();
-const dir = join(projectRoot(), ".lab", "bench");
+const dir = join(labHome(), "bench");
 
 function say(line: string): void {
   console.log(`[${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s] ${line}`);

@@ -8,7 +8,7 @@ import { ensureKeys } from "./keys";
 import { applyFaults, chooseSubnet, labsOnMachine, machineNetworks, networkUp, raiseInotify } from "./network";
 import type { LabPaths } from "./paths";
 import type { Progress } from "./progress";
-import { labDirectory, projectRoot } from "./project";
+import { labDirectory, labHome } from "./project";
 import { collectLayers, imagesOf, readSnapshot, snapshotNames } from "./snapshots";
 import { type LabState, readState, writeState } from "./state";
 
@@ -63,7 +63,7 @@ export class Fleet {
 
   private async takeNetwork(image: HostImage, names: readonly string[], progress: Progress): Promise<void> {
     const state = this.state();
-    const first = this.dir === labDirectory(`${projectRoot()}/.lab`) ? 0 : 1;
+    const first = this.dir === labDirectory(labHome()) ? 0 : 1;
     const alive = Object.keys(state.hosts).some((name) => this.container(name).isRunning());
     const labs = labsOnMachine();
     const subnet = alive ? state.subnet : chooseSubnet(labs, this.dir, state.subnet, first);

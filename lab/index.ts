@@ -5,3 +5,4 @@ export { type ExecOptions, Lab, type LabHost, type UpOptions } from "./lab";
 export { ensureLabPackages } from "./packages";
 export { labProblem } from "./problem";
 export type { Progress } from "./progress";
+export { labHome } from "./project";

@@ -1,8 +1,7 @@
-import { existsSync, readFileSync, statfsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { unifiedRoot } from "./cgroups";
-import { labDirectory } from "./project";
+import { isOverlay, labDirectory } from "./project";
 
-const OVERLAYFS_MAGIC = 0x794c7630;
 const CAP_SYS_ADMIN = 21n;
 const CAP_NET_ADMIN = 12n;
 
@@ -35,9 +34,8 @@ function isReadOnly(dir: string): boolean {
 }
 
 function overlayProblem(): string | undefined {
-  let dir = labDirectory();
+  const dir = labDirectory();
   if (/[\s:,\\]/.test(dir)) return `the lab needs a path without blanks, colons, commas and backslashes, not ${dir}`;
-  while (!existsSync(dir)) dir = dir.slice(0, dir.lastIndexOf("/")) || "/";
-  if (statfsSync(dir).type !== OVERLAYFS_MAGIC) return undefined;
-  return `the lab needs a disk that overlays can be written to, and ${dir} is itself an overlay (a container's root)`;
+  if (!isOverlay(dir)) return undefined;
+  return `the lab needs a disk that overlays can be written to, and ${dir} is on an overlay itself (a container's root)`;
 }

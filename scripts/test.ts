@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ensureImage, ensureLabPackages, type ImageName, Lab, labProblem, usualImage } from "../lab";
+import { ensureImage, ensureLabPackages, type ImageName, Lab, labHome, labProblem, usualImage } from "../lab";
 import { projectRoot } from "./projectRoot";
 import { endChildren } from "./childProcess";
 import { add, runJest, type Totals } from "./jestRun";
@@ -83,7 +83,7 @@ const LABS = 2;
 async function onLabs(run: Run, image: ImageName): Promise<Totals> {
   await ensureLabPackages(say);
   await ensureImage(image, say);
-  const first = process.env.REPMGR_PULUMI_LAB ?? join(projectRoot(), ".lab", "test");
+  const first = process.env.REPMGR_PULUMI_LAB ?? join(labHome(), "test");
   const labs = Array.from({ length: LABS }, (_, n) => Lab.open(n === 0 ? first : `${first}-${n + 1}`));
   for (const lab of labs) lab.claim("npm test");
   try {

@@ -4,13 +4,13 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { labHome } from "../../../lab";
 import { must } from "../../../lab/run";
 import { until } from "../../../lab/wait";
-import { projectRoot } from "../../../scripts/projectRoot";
 import { seconds } from "./deadlines";
 
 /** Prometheus of Debian's package, unpacked, not installed: nothing of it may start on this machine by itself. */
-const TOOLS = join(projectRoot(), ".lab", "prometheus");
+const TOOLS = join(labHome(), "prometheus");
 
 /** @returns the path of one of its programs. @throws Error with what apt-get said */
 export async function prometheusProgram(name: "prometheus" | "promtool"): Promise<string> {
