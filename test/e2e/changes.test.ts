@@ -1,5 +1,5 @@
 import type { Lab } from "../../lab";
-import { awaitHealthy, postmaster, roles, rowArrives, sh, sql } from "./support/oracle";
+import { awaitHealthy, postmasters, roles, rowArrives, sh, sql } from "./support/oracle";
 import type { InventoryFile } from "./support/inventory";
 import { watchSql } from "./support/watchSql";
 import { suite } from "./support/suite";
@@ -20,7 +20,7 @@ suite(
   "changes of the inventory",
   () => World.deployed(),
   ({ test }) => {
-    const starts = async (lab: Lab): Promise<string[]> => Promise.all(HOSTS.map((host) => postmaster(lab, host)));
+    const starts = async (lab: Lab): Promise<string[]> => postmasters(lab, HOSTS);
 
     test("settings, roles, databases and clients change without a restart", async (world) => {
       const { lab } = world;

@@ -1,6 +1,6 @@
 import { converges, LEFTOVERS, setting, tells } from "./support/incident";
 import { DATA } from "./support/layout";
-import { postmaster, sh, sql } from "./support/oracle";
+import { postmasters, sh, sql } from "./support/oracle";
 import { RunningUp } from "./support/running";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
@@ -91,11 +91,11 @@ suite(
 
     test("a clock was ten minutes ahead when files were written, and is right again", async (world) => {
       const { lab } = world;
-      const before = await Promise.all(HOSTS.map((host) => postmaster(lab, host)));
+      const before = await postmasters(lab, HOSTS);
       const files = `${DATA}/postgresql.conf ${DATA}/pg_hba.conf /etc/systemd/system/repmgrd-main.service`;
       await sh(lab, "pg1", `touch -d '+10 minutes' ${files} && systemctl daemon-reload`);
       await converges(world);
-      expect(await Promise.all(HOSTS.map((host) => postmaster(lab, host)))).toEqual(before);
+      expect(await postmasters(lab, HOSTS)).toEqual(before);
     });
 
     test("sshd allows two sessions on a connection: it only takes longer", async (world) => {

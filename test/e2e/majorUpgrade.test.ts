@@ -3,7 +3,7 @@ import { Writer } from "../../lab/writer";
 import { seconds } from "./support/deadlines";
 import { tells } from "./support/incident";
 import { type InventoryFile, QUICK_FAILOVER } from "./support/inventory";
-import { awaitHealthy, postmaster, roles, rowArrives, sh, sql } from "./support/oracle";
+import { awaitHealthy, postmasters, roles, rowArrives, sh, sql } from "./support/oracle";
 import { consequencesOf } from "./support/previewSteps";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
@@ -39,7 +39,7 @@ suite(
     }),
   ({ test }) => {
     let writer: Writer | undefined;
-    const starts = ({ lab }: World): Promise<string[]> => Promise.all(HOSTS.map((host) => postmaster(lab, host)));
+    const starts = ({ lab }: World): Promise<string[]> => postmasters(lab, HOSTS);
     const refused = async (world: World, ...fragments: RegExp[]): Promise<void> => {
       const before = await starts(world);
       tells(await world.up(["--skip-preview"]), ...fragments);

@@ -3,7 +3,7 @@ import { until } from "../../lab/wait";
 import { projectRoot } from "../../scripts/projectRoot";
 import { seconds } from "./support/deadlines";
 import { leftovers } from "./support/leftovers";
-import { awaitHealthy, postmaster, sh, sql } from "./support/oracle";
+import { awaitHealthy, postmasters, sh, sql } from "./support/oracle";
 import { Prometheus, promtool } from "./support/prometheus";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
@@ -20,7 +20,7 @@ suite(
   ({ test }) => {
     let before: string[] = [];
     const metrics = ({ lab }: World, host: string): Promise<string> => sh(lab, host, `cat ${METRICS}`);
-    const starts = ({ lab }: World): Promise<string[]> => Promise.all(HOSTS.map((host) => postmaster(lab, host)));
+    const starts = ({ lab }: World): Promise<string[]> => postmasters(lab, HOSTS);
     const check = async ({ lab }: World, host: string, ...names: string[]): Promise<[number, string]> => {
       const { code, stdout, stderr } = await lab.exec(host, [CHECK, ...names].join(" "));
       return [code, (stdout + stderr).trim()];

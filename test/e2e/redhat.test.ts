@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { must as mustRun, run } from "../../lab/run";
 import { leftovers } from "./support/leftovers";
-import { awaitHealthy, awaitPrimary, postmaster, roles, rowArrives, sh, sql } from "./support/oracle";
+import { awaitHealthy, awaitPrimary, postmasters, roles, rowArrives, sh, sql } from "./support/oracle";
 import { type Change, changesOf } from "./support/previewSteps";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
@@ -104,7 +104,7 @@ suite(
 
     test("what is done by hand to packages and repository is shown, and up repairs exactly that", async (world) => {
       const { lab, stack } = world;
-      const started = await Promise.all(HOSTS.map((host) => postmaster(lab, host)));
+      const started = await postmasters(lab, HOSTS);
       for (const { how } of BY_HAND) await sh(lab, "pg2", how);
       const { stdout } = must(await world.preview(["--json"]));
       const changes = changesOf(stdout);
@@ -123,7 +123,7 @@ suite(
       );
       expect([...acted]).toEqual(["pg2 PgPackages pg2/postgresql-17"]);
       await sh(lab, "pg2", `rpm -V ${PACKAGES.join(" ")} && grep -qx gpgcheck=1 ${REPOSITORY}`);
-      expect(await Promise.all(HOSTS.map((host) => postmaster(lab, host)))).toEqual(started);
+      expect(await postmasters(lab, HOSTS)).toEqual(started);
       must(await world.preview(["--expect-no-changes"]));
     });
 

@@ -2,7 +2,7 @@ import { until } from "../../lab/wait";
 import { Writer } from "../../lab/writer";
 import { seconds } from "./support/deadlines";
 import { setting } from "./support/incident";
-import { awaitHealthy, awaitPrimary, awaitWrites, postmaster, roles, rowArrives, sh, sql } from "./support/oracle";
+import { awaitHealthy, awaitPrimary, awaitWrites, postmasters, roles, rowArrives, sh, sql } from "./support/oracle";
 import { consequencesOf } from "./support/previewSteps";
 import { RunningUp } from "./support/running";
 import { suite } from "./support/suite";
@@ -38,7 +38,7 @@ suite(
       writer = new Writer(await world.connection(), world.passFile());
       writer.start();
       await writes();
-      const before = await Promise.all(HOSTS.map((host) => postmaster(world.lab, host)));
+      const before = await postmasters(world.lab, HOSTS);
       setting(world, "max_connections", 150);
       const { stdout } = must(await world.preview(["--json"]));
       expect(consequencesOf(stdout)[0]).toBe(
@@ -53,7 +53,7 @@ suite(
       process.stdout.write(`rolling restart of three: no write was acknowledged for ${total} ms in all\n`);
       expect(total).toBeLessThan(ROLLING_GAP_MS);
       for (const host of HOSTS) expect(await sql(world.lab, host, "show max_connections")).toBe("150");
-      const after = await Promise.all(HOSTS.map((host) => postmaster(world.lab, host)));
+      const after = await postmasters(world.lab, HOSTS);
       after.forEach((start, index) => expect(start).not.toBe(before[index]));
       await isWhole(world, "pg2");
       must(await world.preview(["--expect-no-changes"]));
@@ -65,26 +65,26 @@ suite(
       const old = /\(Debian ([^)]*)\)/.exec(await sql(lab, "pg1", "show server_version"))?.[1] ?? "";
       expect(version).toBe(old);
       world.edit(({ postgresql_clusters: { main } }) => Object.assign(main ?? {}, { package_version: version }));
-      const starts = await Promise.all(HOSTS.map((host) => postmaster(lab, host)));
+      const starts = await postmasters(lab, HOSTS);
       must(await world.up(["--skip-preview"]));
       // What runs is what is named already.
-      expect(await Promise.all(HOSTS.map((host) => postmaster(lab, host)))).toEqual(starts);
+      expect(await postmasters(lab, HOSTS)).toEqual(starts);
       await isWhole(world, "pg2");
     });
 
     test("a unit that is put right restarts its node, where the inventory asks for that", async (world) => {
       const { lab } = world;
       world.edit(({ postgresql_clusters: { main } }) => Object.assign(main ?? {}, { rolling: { unit_changes: true } }));
-      const before = await Promise.all(HOSTS.map((host) => postmaster(lab, host)));
+      const before = await postmasters(lab, HOSTS);
       must(await world.up(["--skip-preview"]));
-      expect(await Promise.all(HOSTS.map((host) => postmaster(lab, host)))).toEqual(before);
+      expect(await postmasters(lab, HOSTS)).toEqual(before);
       await sh(lab, "pg3", "sed -i 's/^LimitNOFILE=.*/LimitNOFILE=4096/' /etc/systemd/system/postgresql-main.service");
       const { stdout } = must(await world.preview(["--json"]));
       expect(consequencesOf(stdout)[0]).toBe(
         "cluster main: pg2: rolling restart of n3 (because the new text of the unit needs a restart)",
       );
       must(await world.up(["--skip-preview"]));
-      const after = await Promise.all(HOSTS.map((host) => postmaster(lab, host)));
+      const after = await postmasters(lab, HOSTS);
       expect(after.map((start, index) => start === before[index])).toEqual([true, true, false]);
       await isWhole(world, "pg2");
       must(await world.preview(["--expect-no-changes"]));

@@ -8,7 +8,7 @@ import { Application, type Login, LOGINS } from "./support/application";
 import { run as npmRun } from "./support/command";
 import { BY_TLS } from "./support/driftByTls";
 import { driftGroup } from "./support/driftGroup";
-import { awaitHealthy, awaitPrimary, awaitWrites, postmaster, rowArrives, sh, sql } from "./support/oracle";
+import { awaitHealthy, awaitPrimary, awaitWrites, postmasters, rowArrives, sh, sql } from "./support/oracle";
 import { changesOf, consequencesOf } from "./support/previewSteps";
 import { ProcessSampler } from "./support/processSampler";
 import { ROTATED, SECRETS } from "./support/secrets";
@@ -29,7 +29,6 @@ function setTls(world: World, tls: object | undefined): void {
 }
 
 const caFile = ({ state }: World): string => join(state, "main-ca.crt");
-const postmasters = ({ lab }: World): Promise<string[]> => Promise.all(HOSTS.map((host) => postmaster(lab, host)));
 const receivers = ({ lab }: World): Promise<string> =>
   sql(lab, "pg1", "select string_agg(pid::text, ',' order by pid) from pg_stat_replication");
 
@@ -98,7 +97,7 @@ suite(
       writer = new Writer(await world.connection(), world.passFile());
       writer.start();
       await awaitWrites(writer);
-      before = await postmasters(world);
+      before = await postmasters(world.lab, HOSTS);
       const streams = await receivers(world);
       const { stdout } = must(await world.preview(["--json"]));
       expect(consequencesOf(stdout)[0]).toMatch(
@@ -111,7 +110,7 @@ suite(
       sampler.stop();
       await awaitWrites(writer);
       expect(writer.longestGapMs(begun)).toBeLessThan(2_000);
-      expect(await postmasters(world)).toEqual(before);
+      expect(await postmasters(world.lab, HOSTS)).toEqual(before);
       expect(await receivers(world)).toBe(streams);
       await awaitHealthy(lab, HOSTS);
       await rowArrives(lab, "pg1", ["pg2", "pg3"], { database: "app" });
@@ -197,12 +196,12 @@ journalctl -q --no-pager -o export | grep -caF -e "$words" | sed -n '/^0$/!s/^/l
       await sql(lab, "pg1", LOGINS, { database: "app" });
       const application = startApplication(await connection(world), SECRETS.app_password);
       await application.awaitLogins(0);
-      const now = await postmasters(world);
+      const now = await postmasters(world.lab, HOSTS);
       must(await world.up(["--skip-preview"]));
       await application.awaitLogins(Date.now(), 10);
       application.stop();
       expect(application.failures()).toEqual([]);
-      expect(await postmasters(world)).toEqual(now);
+      expect(await postmasters(world.lab, HOSTS)).toEqual(now);
       must(await world.preview(["--expect-no-changes"]));
       // What the server presents is what was written.
       const client = ["openssl", "s_client", "-starttls", "postgres", "-connect", `${names[0]}:5432`];
@@ -269,14 +268,14 @@ journalctl -q --no-pager -o export | grep -caF -e "$words" | sed -n '/^0$/!s/^/l
 
     test("it is turned off while the application writes, and its files are gone", async (world) => {
       const { lab } = world;
-      const now = await postmasters(world);
+      const now = await postmasters(world.lab, HOSTS);
       writer.stop();
       setTls(world, undefined);
       must(await world.up(["--skip-preview"]));
       writer = new Writer(await world.connection(), world.passFile(ROTATED.app_password));
       writer.start();
       await awaitWrites(writer);
-      expect(await postmasters(world)).toEqual(now);
+      expect(await postmasters(world.lab, HOSTS)).toEqual(now);
       for (const host of HOSTS) {
         expect(await sh(lab, host, "ls /etc/repmgr/main")).not.toMatch(/server\.pem|ca\.crt/);
         expect(await sql(lab, host, "show ssl")).toBe("off");

@@ -1,5 +1,5 @@
 import { QUICK_FAILOVER } from "./support/inventory";
-import { awaitPrimary, postmaster, role, roles, rowArrives, sh, sql } from "./support/oracle";
+import { awaitPrimary, postmasters, role, roles, rowArrives, sh, sql } from "./support/oracle";
 import { seconds } from "./support/deadlines";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
@@ -24,8 +24,7 @@ suite(
   () => World.deployed(),
   ({ test }) => {
     let before: string[] = [];
-    const starts = ({ lab }: World, cluster: string): Promise<string[]> =>
-      Promise.all(HOSTS.map((host) => postmaster(lab, host, cluster)));
+    const starts = ({ lab }: World, cluster: string): Promise<string[]> => postmasters(lab, HOSTS, cluster);
 
     test("a second cluster with a witness is made beside the first, which does not notice", async (world) => {
       const { lab } = world;

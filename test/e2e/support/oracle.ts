@@ -87,6 +87,11 @@ export async function postmaster(lab: Lab, host: string, cluster = "main"): Prom
   return sh(lab, host, `systemctl show -p MainPID -p ExecMainStartTimestampMonotonic --value ${unit} | tr '\\n' ' '`);
 }
 
+/** The same on each of these hosts. */
+export function postmasters(lab: Lab, hosts: readonly string[], cluster = "main"): Promise<string[]> {
+  return Promise.all(hosts.map((host) => postmaster(lab, host, cluster)));
+}
+
 export async function systemIdentifier(lab: Lab, host: string, port = 5432): Promise<string> {
   return sql(lab, host, "select system_identifier from pg_control_system()", { port });
 }

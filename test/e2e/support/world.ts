@@ -118,6 +118,11 @@ export class World {
     writeFileSync(join(this.state, "inventory.yml"), yaml(this.inventory));
   }
 
+  /** The inventory file as it is. */
+  text(): string {
+    return readFileSync(join(this.state, "inventory.yml"), "utf8");
+  }
+
   /** Puts another inventory in its place, as text. */
   write(text: string): void {
     writeFileSync(join(this.state, "inventory.yml"), text);
