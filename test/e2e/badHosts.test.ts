@@ -1,10 +1,8 @@
 import type { InventoryFile } from "./support/inventory";
+import { DATA, POSTGRES_HOME } from "./support/layout";
 import { sh } from "./support/oracle";
 import { suite } from "./support/suite";
 import { must, World } from "./support/world";
-
-const PARENT = "/var/lib/postgresql";
-const DATA = `${PARENT}/17/main`;
 
 /** Runs preview and asserts that it names all of these, and that no host was changed. */
 async function refuses(world: World, fragments: readonly RegExp[], run: "preview" | "up" = "preview"): Promise<void> {
@@ -79,7 +77,7 @@ suite(
       );
       expect(await sh(lab, "pg3", `cat ${DATA}/letter.txt`)).toBe("hello");
       await sh(lab, "pg1", "systemctl stop squatter");
-      await sh(lab, "pg3", `rm -r ${PARENT}/17`);
+      await sh(lab, "pg3", `rm -r ${POSTGRES_HOME}/17`);
     });
 
     test("data of another version; of another cluster; a disk too small", async (world) => {
@@ -88,15 +86,15 @@ suite(
         `install -d -m 0700 ${DATA} && echo ${version} >${DATA}/PG_VERSION && echo "cluster_name = '${name}'" >${DATA}/postgresql.conf`;
       await sh(lab, "pg1", data(16, "main"));
       await sh(lab, "pg2", data(17, "billing"));
-      await sh(lab, "pg3", `mkdir -p ${PARENT} && mount -t tmpfs -o size=64m tmpfs ${PARENT}`);
+      await sh(lab, "pg3", `mkdir -p ${POSTGRES_HOME} && mount -t tmpfs -o size=64m tmpfs ${POSTGRES_HOME}`);
       await refuses(world, [
         /pg1: cluster main: \S+ holds data of PostgreSQL 16, wanted 17/,
         /pg2: cluster main: \S+ holds data of the cluster "billing", wanted "main"/,
         /pg3: cluster main: 0\.1 GiB are free for \S+, wanted at least 2\.0 GiB[^]*df -h/,
       ]);
       expect(await sh(lab, "pg2", `ls ${DATA}`)).toBe("PG_VERSION\npostgresql.conf");
-      await sh(lab, "pg3", `umount ${PARENT}`);
-      for (const host of ["pg1", "pg2"]) await sh(lab, host, `rm -r ${PARENT}/17`);
+      await sh(lab, "pg3", `umount ${POSTGRES_HOME}`);
+      for (const host of ["pg1", "pg2"]) await sh(lab, host, `rm -r ${POSTGRES_HOME}/17`);
     });
 
     test("a node that cannot reach another, though we reach both; a version nobody has", async (world) => {

@@ -3,6 +3,7 @@ import { run } from "../../lab/run";
 import { seconds } from "./support/deadlines";
 import type { InventoryFile } from "./support/inventory";
 import { until } from "../../lab/wait";
+import { DATA } from "./support/layout";
 import { awaitPrimary, rowArrives, sh, sql } from "./support/oracle";
 import { changesOf, consequencesOf } from "./support/previewSteps";
 import { suite } from "./support/suite";
@@ -244,7 +245,7 @@ suite(
       const up = world.up(["--skip-preview"]);
       const waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%late%'";
       await until("the transaction waits", seconds(60), async () => (await ask(world, waits)) !== "0" || "it does not");
-      await sh(lab, "pg1", "kill -9 $(head -n 1 /var/lib/postgresql/17/main/postmaster.pid)");
+      await sh(lab, "pg1", `kill -9 $(head -n 1 ${DATA}/postmaster.pid)`);
       must(await up);
       const primary = await awaitPrimary(lab, ["pg2", "pg3"]);
       expect(await sql(lab, primary, "select rolcanlogin from pg_roles where rolname = 'late'")).toBe("f");

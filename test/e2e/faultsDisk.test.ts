@@ -2,25 +2,25 @@ import { until } from "../../lab/wait";
 import { seconds } from "./support/deadlines";
 import { converges, LEFTOVERS, tells } from "./support/incident";
 import type { InventoryFile } from "./support/inventory";
+import { POSTGRES_HOME } from "./support/layout";
 import { role, sh, sql } from "./support/oracle";
 import { RunningUp } from "./support/running";
 import { suite } from "./support/suite";
 import { HOSTS, must, OUTSIDER, World } from "./support/world";
 
-const MOUNT = "/var/lib/postgresql";
 const SPARE = { database: "postgres", port: 5433 };
 
 /** A file system of its own for PGDATA; its size can be changed while it is in use. */
 const mount = (world: World): Promise<string> =>
-  sh(world.lab, OUTSIDER, `mkdir -p ${MOUNT} && mount -t tmpfs -o mode=755,size=4g tmpfs ${MOUNT}`);
+  sh(world.lab, OUTSIDER, `mkdir -p ${POSTGRES_HOME} && mount -t tmpfs -o mode=755,size=4g tmpfs ${POSTGRES_HOME}`);
 const resize = (world: World, size: string): Promise<string> =>
-  sh(world.lab, OUTSIDER, `mount -o remount,size=${size} ${MOUNT}`);
+  sh(world.lab, OUTSIDER, `mount -o remount,size=${size} ${POSTGRES_HOME}`);
 /** Leaves so much room, whatever is used now. */
 const fill = (world: World, kilobytes: number): Promise<string> =>
   sh(
     world.lab,
     OUTSIDER,
-    `mount -o remount,size=$(($(df -k --output=used ${MOUNT} | tail -n 1) + ${kilobytes}))k ${MOUNT}`,
+    `mount -o remount,size=$(($(df -k --output=used ${POSTGRES_HOME} | tail -n 1) + ${kilobytes}))k ${POSTGRES_HOME}`,
   );
 
 function addSpare({ hosts, postgresql_clusters }: InventoryFile, address: string): void {
@@ -84,7 +84,7 @@ suite(
       await up.reaches(/^clone n4 from n1/);
       await fill(world, 4_000);
       tells(await up.ended, /pg4: exit status \d+: [^]*No space left on device[^]*while: clone n4 from n1/);
-      expect(await sh(world.lab, OUTSIDER, `ls -d ${MOUNT}/17/main 2>/dev/null || echo absent`)).toBe("absent");
+      expect(await sh(world.lab, OUTSIDER, `ls -d ${POSTGRES_HOME}/17/main 2>/dev/null || echo absent`)).toBe("absent");
       await resize(world, "4g");
       await converges(world, [...HOSTS, OUTSIDER]);
     });
@@ -92,11 +92,11 @@ suite(
     test("the host loses power in the middle of a clone", async (world) => {
       const { lab } = world;
       await lab.slow(OUTSIDER, 20_000);
-      await sh(lab, OUTSIDER, `systemctl stop repmgrd-main postgresql-main && rm -rf ${MOUNT}/17/main`);
+      await sh(lab, OUTSIDER, `systemctl stop repmgrd-main postgresql-main && rm -rf ${POSTGRES_HOME}/17/main`);
       const up = RunningUp.start(world);
       await up.reaches(/^clone n4 from n1/);
       await until("the copy has begun", seconds(60), async () => {
-        const size = await sh(lab, OUTSIDER, `du -sk ${MOUNT}/17/main.building 2>/dev/null | cut -f 1`);
+        const size = await sh(lab, OUTSIDER, `du -sk ${POSTGRES_HOME}/17/main.building 2>/dev/null | cut -f 1`);
         return Number(size) > 500 || `${size} kB`;
       });
       // A host that loses power says no goodbye; the lab's kernel would say it for its processes.

@@ -2,6 +2,7 @@ import { until } from "../../lab/wait";
 import { Writer } from "../../lab/writer";
 import { seconds } from "./support/deadlines";
 import { converges } from "./support/incident";
+import { DATA } from "./support/layout";
 import { awaitHealthy, awaitPrimary, role, rowArrives, sh, sql } from "./support/oracle";
 import { changesOf } from "./support/previewSteps";
 import { suite } from "./support/suite";
@@ -63,7 +64,7 @@ suite(
       cutAt = Date.now();
       await lab.cut("pg1");
       heir = await awaitPrimary(lab, ["pg2", "pg3"]);
-      const promotedAt = Number(await sh(lab, heir, "stat -c %.Y /var/lib/postgresql/17/main/pg_wal/00000002.history"));
+      const promotedAt = Number(await sh(lab, heir, `stat -c %.Y ${DATA}/pg_wal/00000002.history`));
       await until("PostgreSQL on pg1 has stopped", seconds(30), async () => {
         return (await role(lab, "pg1")) === "down" || "it runs";
       });

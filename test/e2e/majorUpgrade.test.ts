@@ -3,6 +3,7 @@ import { Writer } from "../../lab/writer";
 import { seconds } from "./support/deadlines";
 import { tells } from "./support/incident";
 import { type InventoryFile, QUICK_FAILOVER } from "./support/inventory";
+import { DATA, dataOf } from "./support/layout";
 import { awaitHealthy, postmasters, roles, rowArrives, sh, sql } from "./support/oracle";
 import { consequencesOf } from "./support/previewSteps";
 import { suite } from "./support/suite";
@@ -80,7 +81,7 @@ suite(
     test("what only pg_upgrade --check finds refuses it before anything is stopped", async (world) => {
       await sql(world.lab, "pg1", "create table hindered (of regoper)", { database: "app" });
       await refused(world, /while: pg_upgrade --check of n1 from 15 to 17/, /reg\* data types/);
-      expect(await sh(world.lab, "pg1", "ls -d /var/lib/postgresql/17/main* || true")).not.toContain("main");
+      expect(await sh(world.lab, "pg1", `ls -d ${DATA}* || true`)).not.toContain("main");
       await sql(world.lab, "pg1", "drop table hindered", { database: "app" });
     });
 
@@ -119,7 +120,7 @@ suite(
       expect(await sql(lab, "pg1", "select count(*) from pg_stats where tablename = 'kept'", { database: "app" })).toBe(
         "1",
       );
-      for (const host of HOSTS) expect(await sh(lab, host, "cat /var/lib/postgresql/15/main/PG_VERSION")).toBe("15");
+      for (const host of HOSTS) expect(await sh(lab, host, `cat ${dataOf("main", 15)}/PG_VERSION`)).toBe("15");
       expect(await sh(lab, "pg1", "ls /etc/systemd/system /etc/repmgr/main")).not.toMatch(
         /main\.service\.d|major-upgrade/,
       );

@@ -3,6 +3,7 @@ import { Stacks, timePreview } from "../../bench/stacks";
 import { until } from "../../lab/wait";
 import { seconds } from "./support/deadlines";
 import { CLUSTERS, type ClusterOnLab, described, SIXTH } from "./support/manyClusters";
+import { dataOf } from "./support/layout";
 import { awaitPrimary, postmasters, role, roles, rowArrives, sh, sql } from "./support/oracle";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
@@ -83,7 +84,7 @@ suite(
     test("one loses its primary and fails over; the others do not notice", async (world) => {
       const { lab } = world;
       const before = await started(world, allBut("orders"));
-      await sh(lab, "pg3", "kill -9 $(head -n 1 /var/lib/postgresql/17/orders/postmaster.pid)");
+      await sh(lab, "pg3", `kill -9 $(head -n 1 ${dataOf("orders")}/postmaster.pid)`);
       const { port } = of("orders");
       expect(await awaitPrimary(lab, ["pg1"], port)).toBe("pg1");
       await until("the witness knows", seconds(30), async () => {
@@ -109,7 +110,7 @@ suite(
         const left = `ls -d /etc/repmgr/ledger /etc/sudoers.d/repmgr-ledger /etc/systemd/system/*-ledger.service 2>/dev/null
 firewall-cmd --list-rich-rules | grep ${port}; firewall-cmd --permanent --list-rich-rules | grep ${port}; ss -Hltn 'sport = :${port}'; true`;
         expect(await sh(lab, host, left)).toBe("");
-        expect(await sh(lab, host, "cat /var/lib/postgresql/15/ledger/PG_VERSION")).toBe("15");
+        expect(await sh(lab, host, `cat ${dataOf("ledger", 15)}/PG_VERSION`)).toBe("15");
       }
       expect(await started(world, allBut("ledger"))).toEqual(before);
       must(await world.preview(["--expect-no-changes"]));

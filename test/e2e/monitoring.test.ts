@@ -3,6 +3,7 @@ import { until } from "../../lab/wait";
 import { projectRoot } from "../../scripts/projectRoot";
 import { seconds } from "./support/deadlines";
 import { leftovers } from "./support/leftovers";
+import { POSTGRES_HOME } from "./support/layout";
 import { awaitHealthy, postmasters, sh, sql } from "./support/oracle";
 import { Prometheus, promtool } from "./support/prometheus";
 import { suite } from "./support/suite";
@@ -11,7 +12,7 @@ import { HOSTS, must, World } from "./support/world";
 const CHECK = "/etc/repmgr/main/check";
 const SERVICE = "/etc/systemd/system/repmgr-check-main.service";
 const METRICS = "/var/lib/prometheus/node-exporter/repmgr_main.prom";
-const STAMP = "/var/lib/postgresql/last-backup";
+const STAMP = `${POSTGRES_HOME}/last-backup`;
 const RULES = join(projectRoot(), "monitoring", "prometheus-rules.yml");
 
 suite(

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../lab/run";
 import { ProcessSampler } from "./support/processSampler";
+import { POSTGRES_HOME } from "./support/layout";
 import { roles, rowArrives, sh } from "./support/oracle";
 import { CANARIES, ROTATED, SECRETS } from "./support/secrets";
 import { watchSql } from "./support/watchSql";
@@ -23,7 +24,7 @@ function files(dir: string): string[] {
 }
 
 async function hostHides({ lab }: World, host: string): Promise<void> {
-  const places = "/etc /var/log /var/lib/postgresql /run /tmp /home /root /opt /srv/log";
+  const places = `/etc /var/log ${POSTGRES_HOME} /run /tmp /home /root /opt /srv/log`;
   const search = `words=$(cat)
 grep -rlaF -e "$words" ${places} 2>/dev/null
 journalctl -q --no-pager -o export | grep -caF -e "$words" | sed -n '/^0$/!s/^/lines of the journal: /p'

@@ -3,6 +3,7 @@ import { Writer } from "../../lab/writer";
 import { run } from "./support/command";
 import { seconds } from "./support/deadlines";
 import type { InventoryFile } from "./support/inventory";
+import { DATA } from "./support/layout";
 import { awaitHealthy, awaitPrimary, awaitWrites, roles, rowArrives, sh, sql } from "./support/oracle";
 import { consequencesOf } from "./support/previewSteps";
 import { suite } from "./support/suite";
@@ -126,7 +127,7 @@ suite(
       const pause = "select repmgr.repmgrd_pause(true)";
       for (const host of HOSTS) await sql(lab, host, pause, { database: "repmgr" });
       const stop = "systemctl stop postgresql-main && install -o postgres -g postgres -m 0600 /dev/null";
-      const { code } = await lab.exec("pg3", `${stop} /var/lib/postgresql/17/main/standby.signal`, { user: "root" });
+      const { code } = await lab.exec("pg3", `${stop} ${DATA}/standby.signal`, { user: "root" });
       expect(code).toBe(0);
       must(await world.up(["--skip-preview"]));
       await writes();
@@ -136,7 +137,7 @@ suite(
     });
 
     test("repmgrd fails over from the new primary as it did from the first", async ({ lab }) => {
-      await sh(lab, "pg2", "kill -9 $(head -n 1 /var/lib/postgresql/17/main/postmaster.pid)");
+      await sh(lab, "pg2", `kill -9 $(head -n 1 ${DATA}/postmaster.pid)`);
       expect(["pg1", "pg3"]).toContain(await awaitPrimary(lab, ["pg1", "pg3"]));
       await writes();
     });

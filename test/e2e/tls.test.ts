@@ -8,6 +8,7 @@ import { Application, type Login, LOGINS } from "./support/application";
 import { run as npmRun } from "./support/command";
 import { BY_TLS } from "./support/driftByTls";
 import { driftGroup } from "./support/driftGroup";
+import { DATA } from "./support/layout";
 import { awaitHealthy, awaitPrimary, awaitWrites, postmasters, rowArrives, sh, sql } from "./support/oracle";
 import { changesOf, consequencesOf } from "./support/previewSteps";
 import { ProcessSampler } from "./support/processSampler";
@@ -16,7 +17,6 @@ import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
 
 const PEM = "/etc/repmgr/main/server.pem";
-const DATA = "/var/lib/postgresql/17/main";
 
 interface Outputs {
   readonly clusters: {

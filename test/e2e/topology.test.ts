@@ -1,6 +1,7 @@
 import { until } from "../../lab/wait";
 import { seconds } from "./support/deadlines";
 import { type InventoryFile, QUICK_FAILOVER } from "./support/inventory";
+import { DATA, dataOf } from "./support/layout";
 import { awaitHealthy, awaitPrimary, role, rowArrives, sh, sql } from "./support/oracle";
 import { consequencesOf } from "./support/previewSteps";
 import { suite } from "./support/suite";
@@ -160,8 +161,8 @@ suite(
 
     test("the tree's primary dies, and the witness's data are lost: up repairs both", async (world) => {
       const { lab } = world;
-      await sh(lab, OUTSIDER, "kill -9 $(head -n 1 /var/lib/postgresql/17/tree/postmaster.pid)");
-      await sh(lab, "pg3", "systemctl stop postgresql-main; rm -rf /var/lib/postgresql/17/main");
+      await sh(lab, OUTSIDER, `kill -9 $(head -n 1 ${dataOf("tree")}/postmaster.pid)`);
+      await sh(lab, "pg3", `systemctl stop postgresql-main; rm -rf ${DATA}`);
       expect(await awaitPrimary(lab, ["pg1", "pg2", "pg3"], TREE)).toBe("pg1");
       await isWhole(world, { main: "pg2", tree: "pg1" });
       await witnessKnows(world, "n1<n2 standby 100 east, n2<- primary 100 west, n3<n2 witness 0 east");

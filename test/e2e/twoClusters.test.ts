@@ -1,4 +1,5 @@
 import { QUICK_FAILOVER } from "./support/inventory";
+import { dataOf } from "./support/layout";
 import { awaitPrimary, postmasters, role, roles, rowArrives, sh, sql } from "./support/oracle";
 import { seconds } from "./support/deadlines";
 import { suite } from "./support/suite";
@@ -66,7 +67,7 @@ suite(
 
     test("when one loses its primary, only it fails over", async (world) => {
       const { lab } = world;
-      await sh(lab, "pg3", "kill -9 $(head -n 1 /var/lib/postgresql/17/other/postmaster.pid)");
+      await sh(lab, "pg3", `kill -9 $(head -n 1 ${dataOf("other")}/postmaster.pid)`);
       expect(await awaitPrimary(lab, ["pg1"], PORT)).toBe("pg1");
       await until("the witness knows", seconds(30), async () => {
         const known = await sql(lab, "pg2", "select node_name from repmgr.nodes where type = 'primary' and active", {
@@ -96,7 +97,7 @@ suite(
         const left = `ls -d /etc/repmgr/other /etc/sudoers.d/repmgr-other /etc/systemd/system/*-other.service 2>/dev/null
 firewall-cmd --list-rich-rules | grep ${PORT}; firewall-cmd --permanent --list-rich-rules | grep ${PORT}; ss -Hltn 'sport = :${PORT}'; true`;
         expect(await sh(lab, host, left)).toBe("");
-        expect(await sh(lab, host, "cat /var/lib/postgresql/17/other/PG_VERSION")).toBe("17");
+        expect(await sh(lab, host, `cat ${dataOf("other")}/PG_VERSION`)).toBe("17");
       }
       expect(await starts(world, "main")).toEqual(before);
       await rowArrives(lab, "pg1", ["pg2", "pg3"], { database: "app" });

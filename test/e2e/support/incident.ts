@@ -1,5 +1,6 @@
 import type { Finished } from "../../../scripts/childProcess";
 import { HOSTS, must, type World } from "./world";
+import { POSTGRES_HOME } from "./layout";
 import { awaitHealthy, awaitPrimary, roles, rowArrives } from "./oracle";
 import { CANARIES } from "./secrets";
 
@@ -32,7 +33,7 @@ export async function converges(
 }
 
 /** Files that a cut may leave on a host, and must not: beside what is written, and in /run. */
-export const LEFTOVERS = `find /etc /var/lib/postgresql /run -xdev \\( -name '*.repmgr-pulumi' -o -name '*.repmgr-pulumi-old' -o -path '/run/repmgr-*.*' -o -path '/run/repmgr-clone*' \\) 2>/dev/null`;
+export const LEFTOVERS = `find /etc ${POSTGRES_HOME} /run -xdev \\( -name '*.repmgr-pulumi' -o -name '*.repmgr-pulumi-old' -o -path '/run/repmgr-*.*' -o -path '/run/repmgr-clone*' \\) 2>/dev/null`;
 
 export function setting(world: World, name: string, value: string | number): void {
   world.edit((inventory) => {

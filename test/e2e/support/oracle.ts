@@ -14,7 +14,8 @@ export interface SqlOptions {
 }
 
 /** Debian's psql is a Perl script that looks for a server to ask, and takes several times as long as the program itself. */
-const PROGRAMS = "PATH=/usr/lib/postgresql/17/bin:/usr/lib/postgresql/15/bin:/usr/bin:/bin";
+const PROGRAMS =
+  "PATH=/usr/lib/postgresql/17/bin:/usr/lib/postgresql/15/bin:/usr/pgsql-17/bin:/usr/pgsql-15/bin:/usr/bin:/bin";
 
 /** Runs SQL on a host as postgres, past everything that is tested. @throws Error with what psql said */
 export async function sql(lab: Lab, host: string, query: string, options: SqlOptions = {}): Promise<string> {
