@@ -1,17 +1,15 @@
 import { firewalldProbe, type FirewalldFact } from "./firewalld";
 import { nftablesProbe } from "./nftables";
 import type { Probe } from "./probe";
-import type { SourceRule } from "./sourceRule";
+import type { Sides } from "./sourceRule";
 import { type UfwDenial, type UfwFact, ufwProbe } from "./ufw";
 
 /** What decides on a host who reaches a port. */
-export interface FirewallFact {
+export interface FirewallFact extends Sides {
   /** Whose rules are looked at and made. "none": of neither, so nothing is. */
   readonly backend: "firewalld" | "ufw" | "none";
   /** firewalld's default zone; "" elsewhere. */
   readonly zone: string;
-  readonly runtime: readonly SourceRule[];
-  readonly permanent: readonly SourceRule[];
   /** Rules of others that shut somebody out, where such rules may come before ours. */
   readonly denials: readonly UfwDenial[];
   /** It lets in IPv6 addresses at all. */

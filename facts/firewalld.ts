@@ -1,11 +1,9 @@
 import type { Probe } from "./probe";
-import type { SourceRule } from "./sourceRule";
+import type { Sides, SourceRule } from "./sourceRule";
 
-export interface FirewalldFact {
+export interface FirewalldFact extends Sides {
   /** The default zone. */
   readonly zone: string;
-  readonly runtime: readonly SourceRule[];
-  readonly permanent: readonly SourceRule[];
 }
 
 /**

@@ -6,8 +6,7 @@ import type { Probe } from "./probe";
  */
 export const nftablesProbe: Probe<readonly string[]> = {
   key: "nftables",
-  script: `PATH=$PATH:/usr/sbin:/sbin
-command -v nft >/dev/null || exit 0
+  script: `command -v nft >/dev/null || exit 0
 nft list chains 2>/dev/null |
 awk '$1 == "table" { table = $2 " " $3 } /type filter hook input/ { print table }' | sort -u |
 while read -r family table; do

@@ -12,3 +12,9 @@ export interface SourceRule {
   /** Its place among the rules, where the first that fits counts. */
   readonly at?: number;
 }
+
+/** The rules that count now, and those that count after a restart of the firewall. */
+export interface Sides {
+  readonly runtime: readonly SourceRule[];
+  readonly permanent: readonly SourceRule[];
+}

@@ -1,5 +1,5 @@
 import type { Probe } from "./probe";
-import type { SourceRule } from "./sourceRule";
+import type { Sides, SourceRule } from "./sourceRule";
 
 /** A rule of ufw's that refuses, or only lets in so many; the first that fits a packet counts. */
 export interface UfwDenial {
@@ -13,12 +13,10 @@ export interface UfwDenial {
   readonly rule: string;
 }
 
-export interface UfwFact {
+export interface UfwFact extends Sides {
   /** "enabled": it comes with the next boot, and is not loaded now. */
   readonly state: "active" | "enabled" | "off";
   readonly hasIpv6: boolean;
-  readonly runtime: readonly SourceRule[];
-  readonly permanent: readonly SourceRule[];
   readonly denials: readonly UfwDenial[];
 }
 
@@ -31,8 +29,7 @@ export const UFW_COMMENT = "repmgr-pulumi";
  */
 export const ufwProbe: Probe<UfwFact> = {
   key: "ufw",
-  script: `PATH=$PATH:/usr/sbin:/sbin
-[ -e /etc/ufw/ufw.conf ] || exit 0
+  script: `[ -e /etc/ufw/ufw.conf ] || exit 0
 value() { sed -n "s/^$1=\\"\\{0,1\\}\\([A-Za-z]*\\).*/\\1/p" "$2" | tail -n 1 | tr A-Z a-z; }
 [ "$(value ENABLED /etc/ufw/ufw.conf)" = yes ] || exit 0
 iptables -w -S ufw-user-input 2>/dev/null

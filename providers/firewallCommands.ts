@@ -1,5 +1,5 @@
 import type { FirewallFact } from "../facts/firewall";
-import type { SourceRule } from "../facts/sourceRule";
+import type { Sides } from "../facts/sourceRule";
 import { firewalldCommands } from "./firewalldCommands";
 import { ufwCommands } from "./ufwCommands";
 
@@ -11,16 +11,10 @@ export interface Opening {
   readonly runtime: readonly string[];
 }
 
-/** The rules that are to go, of each side. */
-export interface Closing {
-  readonly permanent: readonly SourceRule[];
-  readonly runtime: readonly SourceRule[];
-}
-
 /** What changes the rules of one firewall. All of it is shell that may be done twice. */
 export interface FirewallCommands {
   open(have: FirewallFact, opening: Opening): string;
-  close(have: FirewallFact, closing: Closing): string;
+  close(have: FirewallFact, closing: Sides): string;
   /** Why a source cannot be let in by a rule of ours, and what to type; undefined when it can. */
   hurdle(have: FirewallFact, source: string, port: number): string | undefined;
 }

@@ -1,10 +1,9 @@
-import { isIP } from "node:net";
 import type { Action } from "../actions/action";
-import { isSameNetwork } from "../config/network";
+import { isSameNetwork, parseNetwork } from "../config/network";
 import { type FirewallFact, observeFirewall } from "../facts/firewall";
-import type { SourceRule } from "../facts/sourceRule";
+import type { Sides, SourceRule } from "../facts/sourceRule";
 import { claimsOfOthers } from "./claims";
-import { type Closing, firewallCommands } from "./firewallCommands";
+import { firewallCommands } from "./firewallCommands";
 import { type BaseInputs, type Kind, Refused } from "./kind";
 
 export interface FirewallRuleInputs extends BaseInputs {
@@ -38,7 +37,9 @@ export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRu
   id: ({ host, cluster, purpose }) => `${host}/${cluster}/${purpose}`,
 
   validate({ host, port, sources }) {
-    const problems = sources.filter((s) => !isCidr(s)).map((s) => `${host}: "${s}" is no network such as 10.0.0.0/8`);
+    const problems = sources
+      .filter((s) => parseNetwork(s) === undefined)
+      .map((s) => `${host}: "${s}" is no network such as 10.0.0.0/8`);
     if (!Number.isInteger(port) || port < 1 || port > 65535) problems.push(`${host}: ${port} is no TCP port`);
     return problems;
   },
@@ -113,7 +114,7 @@ function close({ host, port, sources }: FirewallRuleInputs, have: FirewallFact):
   return closing(have, host, what, { permanent: extra(have.permanent), runtime: extra(have.runtime) });
 }
 
-function closing(have: FirewallFact, host: string, what: string, { permanent, runtime }: Closing): Action[] {
+function closing(have: FirewallFact, host: string, what: string, { permanent, runtime }: Sides): Action[] {
   if (permanent.length + runtime.length === 0) return [];
   const why = `${what} ${unique([...permanent, ...runtime].map(({ source }) => source))}${when(permanent, runtime)}`;
   return [{ do: "run", host, why, script: firewallCommands(have.backend).close(have, { permanent, runtime }) }];
@@ -147,10 +148,4 @@ function describe({ backend, zone, unmanaged }: FirewallFact): string {
   const managed = { firewalld: `firewalld, zone ${zone}`, ufw: "ufw", none: undefined }[backend];
   const others = unmanaged.map((what) => `${what}, not managed`);
   return [...(managed === undefined ? [] : [managed]), ...others].join("; ") || "none runs";
-}
-
-function isCidr(text: string): boolean {
-  const [address = "", length = ""] = text.split("/");
-  const bits = isIP(address) === 4 ? 32 : isIP(address) === 6 ? 128 : 0;
-  return bits > 0 && /^\d{1,3}$/.test(length) && Number(length) <= bits;
 }

@@ -18,13 +18,13 @@ export const ufwCommands: FirewallCommands = {
     const allow = (source: string): string =>
       ufw(["allow", "from", source, "to", "any", "port", `${port}`, "proto", "tcp", "comment", comment]);
     const refilled = new Set(runtime.filter((source) => !isToCome(source)).map(familyOf));
-    return [PATH, ...again.map(drop), ...permanent.map(allow), ...[...refilled].map(refill)].join("\n");
+    return [...again.map(drop), ...permanent.map(allow), ...[...refilled].map(refill)].join("\n");
   },
 
   close(_, { permanent, runtime }) {
     const goes = ({ source }: SourceRule): boolean => permanent.some((rule) => isSameNetwork(rule.source, source));
     const only = runtime.filter((rule) => !goes(rule));
-    return [PATH, ...only.map(drop), ...permanent.map(({ rule }) => ufw(["delete", ...rule.split(" ")]))].join("\n");
+    return [...only.map(drop), ...permanent.map(({ rule }) => ufw(["delete", ...rule.split(" ")]))].join("\n");
   },
 
   hurdle({ permanent, denials, hasIpv6 }, source, port) {
@@ -35,8 +35,6 @@ export const ufwCommands: FirewallCommands = {
     return denial && `${source}: ufw's rule "${denial.rule}" comes first; "sudo ufw delete ${denial.rule}" removes it`;
   },
 };
-
-const PATH = "PATH=$PATH:/usr/sbin:/sbin";
 
 function familyOf(source: string): 4 | 6 {
   return source.includes(":") ? 6 : 4;
