@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Cluster } from "./resources/cluster";
 import { refuseStaleBuild } from "./resources/freshness";
-import { checkHosts, installPackages } from "./resources/hosts";
+import { checkHosts, prepareHosts } from "./resources/hosts";
 import { openInventory } from "./resources/inventory";
 import { stayUntil } from "./resources/whole";
 
@@ -9,12 +9,12 @@ refuseStaleBuild(process.cwd());
 
 const inventory = openInventory();
 const preflights = new Map(inventory.clusters.map((cluster) => [cluster.name, checkHosts(cluster, inventory)]));
-const packages = installPackages(inventory, preflights);
+const prepared = prepareHosts(inventory, preflights);
 
 const built = inventory.clusters.map((spec) => {
   const preflight = preflights.get(spec.name);
   if (preflight === undefined) throw new Error(`cluster ${spec.name} was not checked`);
-  return { name: spec.name, cluster: new Cluster(spec, inventory, preflight, packages) };
+  return { name: spec.name, cluster: new Cluster(spec, inventory, preflight, prepared) };
 });
 stayUntil(pulumi.all(built.map(({ cluster }) => cluster.registered)));
 

@@ -23,6 +23,9 @@ export function checkLayout(checked: Checked, name: string, cluster: RawCluster)
   if (cluster.rolling.unit_changes) {
     checked.report([...at, "rolling", "unit_changes"], "units that others have written are left as they are");
   }
+  if (Object.keys(cluster.limits).length > 0) {
+    checked.report([...at, "limits"], "units that others have written are left as they are");
+  }
   if (cluster.allow_data_loss) {
     checked.report([...at, "allow_data_loss"], "data that others have made are never removed by this program");
   }

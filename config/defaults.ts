@@ -10,6 +10,9 @@ export const DEFAULTS = {
   location: "default",
 } as const;
 
+/** Of PostgreSQL's unit. A postmaster that is killed takes all sessions with it. */
+export const LIMITS = { openFiles: 65536, oomScoreAdjust: -900 } as const;
+
 export const SUPPORTED_VERSIONS = [13, 14, 15, 16, 17] as const;
 export type PostgresVersion = (typeof SUPPORTED_VERSIONS)[number];
 

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { familyLayout } from "../families";
-import { DEFAULTS } from "./defaults";
+import { DEFAULTS, LIMITS } from "./defaults";
 import { deriveDatabases, deriveRemoved, deriveRoles } from "./deriveContent";
 import { deriveFencing } from "./deriveFencing";
 import { deriveHba } from "./deriveHba";
@@ -67,6 +67,10 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
     preferredPrimary: raw.preferred_primary,
     switchBack: raw.rolling.switch_back,
     restartsForUnit: raw.rolling.unit_changes,
+    limits: {
+      openFiles: raw.limits.open_files ?? LIMITS.openFiles,
+      oomScoreAdjust: raw.limits.oom_score_adjust ?? LIMITS.oomScoreAdjust,
+    },
     fencing: deriveFencing(raw),
     startWithoutPeers: raw.start_without_peers,
     eventCommand: raw.events.command,

@@ -3,7 +3,8 @@ import { dirname, isAbsolute, join } from "node:path";
 import type { HostConnection } from "../ssh/types";
 import { DEFAULTS } from "./defaults";
 import type { RawDefaults, RawHost } from "./schema";
-import type { Family, HostSpec, RepositorySpec } from "./types";
+import type { RawKernel } from "./schemaKernel";
+import type { Family, HostSpec, KernelSpec, RepositorySpec } from "./types";
 
 type RawSsh = NonNullable<RawHost["ssh"]>;
 type RawRepository = NonNullable<RawHost["repository"]>;
@@ -14,6 +15,7 @@ export interface RawHosts {
     readonly ssh?: RawDefaults["ssh"];
     readonly family?: Family;
     readonly repository?: RawRepository;
+    readonly kernel?: RawKernel;
   };
   readonly hosts: Readonly<Record<string, RawHost>>;
 }
@@ -79,6 +81,7 @@ export class HostDeriver {
       family: host?.family ?? this.raw.defaults?.family ?? DEFAULTS.family,
       connection: this.connection(name),
       repository: repository && this.repository(repository, at, readKey),
+      kernel: kernelOf(this.raw.defaults?.kernel, host?.kernel),
     };
   }
 
@@ -102,4 +105,14 @@ export class HostDeriver {
     const file = raw.key_file && resolvePath(raw.key_file, this.fileOf([...at, "key_file"]));
     return { name, uri, ...parts, key: raw.key ?? (file ? readKey(file) : "") };
   }
+}
+
+/** The host's own words over the defaults, setting by setting; undefined where neither names one. */
+function kernelOf(defaults: RawKernel | undefined, own: RawKernel | undefined): KernelSpec | undefined {
+  const sysctl = Object.entries({ ...defaults?.sysctl, ...own?.sysctl }).map(
+    ([name, value]) => [name, String(value)] as const,
+  );
+  const pages = own?.transparent_huge_pages ?? defaults?.transparent_huge_pages;
+  if (sysctl.length === 0 && pages === undefined) return undefined;
+  return { sysctl: Object.fromEntries(sysctl), ...(pages === undefined ? {} : { transparentHugePages: pages }) };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DEFAULTS, SUPPORTED_VERSIONS } from "./defaults";
 import { clusterSchema } from "./schemaCluster";
+import { kernelSchema } from "./schemaKernel";
 import { repositorySchema, sshSchema, textOf } from "./schemaParts";
 import { HOST_NAME, CLUSTER_OR_NODE_NAME } from "./defaults";
 import { named } from "./schemaParts";
@@ -16,6 +17,7 @@ const defaultsSchema = z
     ssh: sshSchema.optional(),
     family: family.default(DEFAULTS.family),
     repository: repositorySchema.optional(),
+    kernel: kernelSchema.optional(),
   })
   .describe("What holds for every host that does not say otherwise.");
 
@@ -33,6 +35,7 @@ const hostSchema = z
       .describe("How to reach this host, over the defaults.")
       .optional(),
     repository: repositorySchema.optional(),
+    kernel: kernelSchema.optional().describe("Settings of this host's kernel, over the defaults, one by one."),
     lost: z
       .boolean()
       .optional()

@@ -3,6 +3,7 @@ import {
   CLUSTER_OR_NODE_NAME,
   DEFAULTS,
   HBA_OPTION,
+  LIMITS,
   SECRET_NAME,
   SETTING_NAME,
   SQL_NAME,
@@ -151,6 +152,25 @@ export const clusterSchema = z
     preferred_primary: textOf(
       "Node that shall be primary: 'up' moves the primary there, gated. Default: whoever is.",
     ).optional(),
+    limits: z
+      .strictObject({
+        open_files: z
+          .int()
+          .min(1024)
+          .max(1048576)
+          .optional()
+          .describe("Files that PostgreSQL may have open.")
+          .meta({ default: LIMITS.openFiles }),
+        oom_score_adjust: z
+          .int()
+          .min(-1000)
+          .max(0)
+          .optional()
+          .describe("How little the kernel likes to kill the postmaster when memory runs out (systemd.exec(5)).")
+          .meta({ default: LIMITS.oomScoreAdjust }),
+      })
+      .prefault({})
+      .describe("Limits of PostgreSQL's unit. Like every new text of a unit they take effect at the next restart."),
     rolling: z
       .strictObject({
         switch_back: z

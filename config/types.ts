@@ -32,6 +32,15 @@ export interface HostSpec {
   readonly family: Family;
   readonly connection: HostConnection;
   readonly repository?: RepositorySpec;
+  /** Absent: its kernel is nobody's business. */
+  readonly kernel?: KernelSpec;
+}
+
+/** Settings of a host's kernel, now and at every boot. */
+export interface KernelSpec {
+  /** "vm.overcommit_memory": "2" */
+  readonly sysctl: Readonly<Record<string, string>>;
+  readonly transparentHugePages?: "always" | "madvise" | "never";
 }
 
 /** Who starts the cluster's life. After that the role of a node is observed, never desired. */
@@ -202,6 +211,8 @@ export interface ClusterSpec {
   readonly switchBack: boolean;
   /** A new text of the unit is worth a rolling restart. */
   readonly restartsForUnit: boolean;
+  /** Of PostgreSQL's unit. */
+  readonly limits: { readonly openFiles: number; readonly oomScoreAdjust: number };
   /** A primary stops that sees too few others; absent: it never does, because nobody else could be promoted, or by wish. */
   readonly fencing?: FencingSpec;
   /** What the start guard does with a former primary when too few nodes answer. */

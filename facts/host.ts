@@ -27,6 +27,8 @@ export interface HostFacts {
   readonly memoryMb: number;
   /** Of that, set aside as huge pages. */
   readonly hugePagesMb: number;
+  /** Size of one; 0 where the kernel has none. */
+  readonly hugePageKb: number;
   /**
    * systemd removes shared memory and semaphores of the user postgres when its last session ends, under a running server
    * (PostgreSQL documentation, 18.4.2). It spares system users, which the packages make.
@@ -65,7 +67,8 @@ export function hostProbe({ dataDirectory, port, peers }: HostQuestion): Probe<H
 ${knocks}
 ( . /etc/os-release; echo "os=$PRETTY_NAME"; echo "release=$ID $VERSION_ID" )
 echo "cores=$(nproc)"
-sed -n -e 's/^MemTotal: *\\([0-9]*\\) kB/memory=\\1/p' -e 's/^Hugetlb: *\\([0-9]*\\) kB/hugepages=\\1/p' /proc/meminfo
+sed -n -e 's/^MemTotal: *\\([0-9]*\\) kB/memory=\\1/p' -e 's/^Hugetlb: *\\([0-9]*\\) kB/hugepages=\\1/p' \\
+  -e 's/^Hugepagesize: *\\([0-9]*\\) kB/hugepagesize=\\1/p' /proc/meminfo
 user=$(id -u postgres 2>/dev/null)
 if [ "\${user:-0}" -gt ${LAST_SYSTEM_USER} ]; then
   echo "removes=$(busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager RemoveIPC)"
@@ -118,6 +121,7 @@ export function parseHost(text: string): HostFacts {
     cores: Number(must("cores")),
     memoryMb: Math.floor(Number(must("memory")) / 1024),
     hugePagesMb: Math.floor(Number(all("hugepages")[0] ?? 0) / 1024),
+    hugePageKb: Number(all("hugepagesize")[0] ?? 0),
     removesIpc: all("removes")[0] === "b true",
     freeBytes: Number(must("free")),
     data,

@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { watchEngine } from "./engine";
 import { told } from "./expected";
 import { firewallRuleKind } from "./firewallRule";
+import { hostKernelKind } from "./hostKernel";
 import type { BaseInputs, Kind } from "./kind";
 import { Lifecycle, type Properties } from "./lifecycle";
 import { pgClusterKind } from "./pgCluster";
@@ -16,9 +17,10 @@ import { systemdUnitKind } from "./systemdUnit";
 type AnyKind = Kind<BaseInputs, unknown, object>;
 
 const KINDS = new Map(
-  [preflightKind, pgPackagesKind, firewallRuleKind, pgInstanceKind, systemdUnitKind, repmgrNodeKind, pgClusterKind].map(
-    (kind) => [kind.name, kind as unknown as AnyKind],
-  ),
+  [
+    ...[preflightKind, hostKernelKind, pgPackagesKind, firewallRuleKind, systemdUnitKind],
+    ...[pgInstanceKind, repmgrNodeKind, pgClusterKind],
+  ].map((kind) => [kind.name, kind as unknown as AnyKind]),
 );
 
 let configured: (lifecycle: Lifecycle) => void;

@@ -43,6 +43,8 @@ export interface PreflightInputs extends BaseInputs {
   readonly monitored?: true;
   /** By host, what the inventory's clusters there take of its memory; a host where that is this one's default has none. */
   readonly memory?: Readonly<Record<string, readonly MemoryShare[]>>;
+  /** By host, how many huge pages the inventory sets aside there (vm.nr_hugepages); only where it names them. */
+  readonly hugePages?: Readonly<Record<string, number>>;
 }
 
 export interface HostSummary {

@@ -17,7 +17,9 @@ const MOST_OF_MEMORY = 0.8;
 
 /** What the clusters of a host take together is more than the host has: the one that starts last would not start, or all swap. */
 export function memoryProblems(inputs: PreflightInputs, { host: name }: PreflightNode, facts: NodeFacts): string[] {
-  const { memoryMb, hugePagesMb } = facts.host;
+  const { memoryMb, hugePageKb } = facts.host;
+  // What the inventory names is set before the instance starts.
+  const hugePagesMb = Math.max(facts.host.hugePagesMb, ((inputs.hugePages?.[name] ?? 0) * hugePageKb) / 1024);
   const shares = sharesOn(inputs, name, facts).map((share) => {
     const said = share.sharedBuffers ?? DEFAULT_SHARED_BUFFERS;
     return { ...share, said, bytes: bytesOf(said, BUFFER_BYTES) ?? 0 };
@@ -35,7 +37,7 @@ export function memoryProblems(inputs: PreflightInputs, { host: name }: Prefligh
   if (total(huge) > hugePagesMb * 2 ** 20) {
     problems.push(
       `huge_pages is on for ${listed(huge)}, ${gib(total(huge))} together, and the host has ${gib(hugePagesMb * 2 ** 20)} of huge pages: ` +
-        `without them PostgreSQL does not start. Raise vm.nr_hugepages, or set huge_pages: try; to look: grep Huge /proc/meminfo`,
+        `without them PostgreSQL does not start. Raise vm.nr_hugepages in 'kernel' of the host, or set huge_pages: try; to look: grep Huge /proc/meminfo`,
     );
   }
   return problems;

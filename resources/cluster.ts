@@ -6,7 +6,7 @@ import { HEALTHY_CLUSTER } from "../providers/pgCluster";
 import { addHooks } from "./hooks";
 import { sharedInputs, unitSpec, upstreamsOf } from "./inputs";
 import type { StackInventory } from "./inventory";
-import { type FirewallRule, PgCluster, type PgInstance, type PgPackages, type RepmgrNode } from "./kinds";
+import { type FirewallRule, PgCluster, type PgInstance, type RepmgrNode } from "./kinds";
 import { postgresqlUnit } from "./units";
 import { check, type ClusterContext, firewallRule, instance, node, postgresqlService, repmgrdService } from "./node";
 
@@ -26,32 +26,33 @@ export class Cluster extends pulumi.ComponentResource {
     spec: ClusterSpec,
     inventory: StackInventory,
     preflight: pulumi.Resource,
-    packages: ReadonlyMap<string, PgPackages>,
+    /** By "host/version". */
+    prepared: ReadonlyMap<string, readonly pulumi.Resource[]>,
   ) {
     // Inherited by all that lies below it: half a node taken away would be worse than a whole one.
     super("repmgr:index:Cluster", spec.name, {}, { protect: spec.protect });
     for (const warning of expiryWarnings(spec, Date.now())) void pulumi.log.warn(warning, this);
     const context: ClusterContext = { spec, inventory, parent: this, shared: sharedInputs(spec, inventory) };
-    const packagesOf = ({ host }: NodeSpec): pulumi.Resource[] => [
-      packages.get(`${host}/${spec.version}`) ?? preflight,
+    const groundOf = ({ host }: NodeSpec): pulumi.Resource[] => [
+      ...(prepared.get(`${host}/${spec.version}`) ?? [preflight]),
     ];
 
     // Others' firewalls and units stay as they are.
     const ours = spec.layout === undefined ? spec.nodes : [];
     const rules = ours.map((n) => firewallRule(context, n, [preflight]));
-    const services = ours.map((n) => postgresqlService(context, n, packagesOf(n)));
+    const services = ours.map((n) => postgresqlService(context, n, groundOf(n)));
     const ready = [...rules, ...services];
 
     // Who begins is an order of creation only: a node without data needs a primary to be cloned from.
     const [first] = spec.nodes.filter(({ initialRole }) => initialRole === "primary") as [NodeSpec];
-    const firstInstance = instance(context, first, [...packagesOf(first), ...ready]);
+    const firstInstance = instance(context, first, [...groundOf(first), ...ready]);
     const begun = { spec: first, instance: firstInstance, resource: node(context, first, [firstInstance]) };
     const built = new Map<string, BuiltNode>([[first.name, begun]]);
     for (const n of inOrder(spec.nodes, first)) {
       const after = [begun, ...(n.upstream === undefined ? [] : [built.get(n.upstream)])].flatMap(
         (before) => before?.resource ?? [],
       );
-      const own = instance(context, n, [...packagesOf(n), ...ready, ...after]);
+      const own = instance(context, n, [...groundOf(n), ...ready, ...after]);
       // It copies the rows that are there, and again when repmgrd asks (witness_sync_interval): if the primary died before
       // that, it would wait for ever for a successor it does not know.
       const known = n.initialRole === "witness" ? [...built.values()].map(({ resource }) => resource) : [];

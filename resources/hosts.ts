@@ -5,7 +5,7 @@ import { AS_THE_OTHERS, NONE_HIDES } from "../providers/pgPackages";
 import type { PreflightInputs } from "../providers/preflight";
 import { hostOf, reachOf } from "./inputs";
 import type { StackInventory } from "./inventory";
-import { PgPackages, Preflight } from "./kinds";
+import { HostKernel, PgPackages, Preflight } from "./kinds";
 
 /** Looks at all hosts of a cluster; everything else of it waits for the answer. */
 export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Preflight {
@@ -30,6 +30,7 @@ export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Pre
       }),
       ...(cluster.tls === undefined ? {} : { hasTls: true as const }),
       memory: memoryOn(hosts, inventory.clusters),
+      ...hugePagesOn(hosts, inventory),
     },
     {},
   );
@@ -50,11 +51,57 @@ function memoryOn(hosts: readonly string[], clusters: readonly ClusterSpec[]): P
   return telling.length === 0 ? undefined : Object.fromEntries(telling);
 }
 
-/** PostgreSQL is installed once a host and major version, whatever clusters use it. Keys: "host/version". */
-export function installPackages(
+function hugePagesOn(hosts: readonly string[], inventory: StackInventory): Pick<PreflightInputs, "hugePages"> {
+  const named = hosts.flatMap((host) => {
+    const count = hostOf(inventory, host).kernel?.sysctl["vm.nr_hugepages"];
+    return count === undefined ? [] : [[host, Number(count)] as const];
+  });
+  return named.length === 0 ? {} : { hugePages: Object.fromEntries(named) };
+}
+
+/**
+ * What a host needs before a cluster can be made there: settings of its kernel, where the inventory names some, and
+ * packages. Keys: "host/version".
+ */
+export function prepareHosts(
   inventory: StackInventory,
   preflights: ReadonlyMap<string, pulumi.Resource>,
-): ReadonlyMap<string, PgPackages> {
+): ReadonlyMap<string, readonly pulumi.Resource[]> {
+  const kernels = setKernels(inventory, preflights);
+  return new Map(
+    [...installPackages(inventory, preflights)].map(([key, packages]) => {
+      const kernel = kernels.get(packages.at);
+      return [key, kernel === undefined ? [packages.resource] : [kernel, packages.resource]];
+    }),
+  );
+}
+
+/** Once a host, whatever clusters are there. */
+function setKernels(
+  inventory: StackInventory,
+  preflights: ReadonlyMap<string, pulumi.Resource>,
+): ReadonlyMap<string, HostKernel> {
+  const hosts = new Set(inventory.clusters.flatMap(({ nodes }) => nodes.map(({ host }) => host)));
+  return new Map(
+    [...hosts].flatMap((host) => {
+      const { kernel } = hostOf(inventory, host);
+      if (kernel === undefined) return [];
+      const here = inventory.clusters.filter(({ nodes }) => nodes.some((node) => node.host === host));
+      const { sysctl, transparentHugePages } = kernel;
+      const pages = transparentHugePages && { transparentHugePages, transparentHugePagesAtBoot: transparentHugePages };
+      const inputs = { reach: reachOf(inventory, [host]), host, sysctl, sysctlAtBoot: sysctl, ...pages };
+      const names = here.map(({ name }) => name);
+      const after = { dependsOn: names.flatMap((name) => preflights.get(name) ?? []) };
+      return [[host, new HostKernel(`${host}-kernel`, inputs, after, names)] as const];
+    }),
+  );
+}
+
+/** PostgreSQL is installed once a host and major version, whatever clusters use it. Keys: "host/version". */
+function installPackages(
+  inventory: StackInventory,
+  preflights: ReadonlyMap<string, pulumi.Resource>,
+): ReadonlyMap<string, { readonly at: string; readonly resource: PgPackages }> {
   const users = new Map<string, { host: string; clusters: ClusterSpec[] }>();
   for (const cluster of inventory.clusters) {
     for (const { host } of cluster.nodes) {
@@ -63,7 +110,9 @@ export function installPackages(
     }
   }
   return new Map(
-    [...users].map(([key, { host, clusters }]) => [key, packagesOn(inventory, host, clusters, preflights)]),
+    [...users].map(([key, { host, clusters }]) => {
+      return [key, { at: host, resource: packagesOn(inventory, host, clusters, preflights) }];
+    }),
   );
 }
 

@@ -121,8 +121,8 @@ export function repmgrdInputs(spec: ClusterSpec, inventory: Inventory, node: Nod
 
 /** What decides how a cluster's units look. */
 export function unitSpec(spec: ClusterSpec) {
-  const { name: cluster, version, family, dataDirectory, layout } = spec;
-  return { cluster, version, family, dataDirectory, layout };
+  const { name: cluster, version, family, dataDirectory, layout, limits } = spec;
+  return { cluster, version, family, dataDirectory, layout, limits };
 }
 
 function confOf(spec: ClusterSpec, node: NodeSpec): Record<string, string> {

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { FirewallRuleInputs } from "../providers/firewallRule";
+import type { HostKernelInputs } from "../providers/hostKernel";
 import type { BaseInputs } from "../providers/kind";
 import type { NodeReport } from "../providers/clusterReport";
 import type { PgClusterInputs } from "../providers/pgCluster";
@@ -62,6 +63,19 @@ export class PgPackages extends Kind<PgPackagesInputs> {
     clusters: readonly string[],
   ) {
     super("PgPackages", name, args, [], options, clusters);
+  }
+}
+
+/** Settings of a host's kernel. */
+export class HostKernel extends Kind<HostKernelInputs> {
+  /** @param clusters those on the host */
+  constructor(
+    name: string,
+    args: Args<HostKernelInputs>,
+    options: pulumi.CustomResourceOptions,
+    clusters: readonly string[],
+  ) {
+    super("HostKernel", name, args, [], options, clusters);
   }
 }
 

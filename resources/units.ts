@@ -1,4 +1,4 @@
-import type { Family } from "../config/types";
+import type { ClusterSpec, Family } from "../config/types";
 import { clusterPaths, familyLayout } from "../families";
 import { sh, systemdWord } from "../ssh/quote";
 import { render } from "../templates/render";
@@ -41,7 +41,7 @@ export interface GuardSpec extends UnitSpec {
 }
 
 /** The text of postgresql-<cluster>.service. */
-export function postgresqlUnit(spec: UnitSpec): string {
+export function postgresqlUnit(spec: UnitSpec & Pick<ClusterSpec, "limits">): string {
   const paths = clusterPaths(spec);
   return render("postgresql.service", {
     cluster: spec.cluster,
@@ -49,6 +49,7 @@ export function postgresqlUnit(spec: UnitSpec): string {
     dataDirectory: systemdWord(spec.dataDirectory),
     startGuard: systemdWord(paths.startGuard),
     binDirectory: familyLayout(spec.family).binDirectory(spec.version),
+    ...spec.limits,
   });
 }
 

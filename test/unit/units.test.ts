@@ -2,7 +2,13 @@ import { clusterPaths } from "../../families";
 import { postgresqlUnit, repmgrdUnit } from "../../resources/units";
 import { systemdWord } from "../../ssh/quote";
 
-const spec = { cluster: "main", version: 17, family: "debian", dataDirectory: "/srv/pg data/main" } as const;
+const spec = {
+  cluster: "main",
+  version: 17,
+  family: "debian",
+  dataDirectory: "/srv/pg data/main",
+  limits: { openFiles: 65536, oomScoreAdjust: -900 },
+} as const;
 
 test("the units name nothing that another cluster of the host could share", () => {
   const own = (text: string): string[] =>
@@ -17,6 +23,11 @@ test("the units name nothing that another cluster of the host could share", () =
     `ExecStart=/usr/lib/postgresql/17/bin/repmgrd -f /etc/repmgr/main/repmgr.conf --daemonize=false --pid-file=${clusterPaths(spec).repmgrdPidFile}`,
     "RuntimeDirectory=repmgrd-main",
   ]);
+});
+
+test("the limits of PostgreSQL's unit are those of the inventory", () => {
+  const text = postgresqlUnit({ ...spec, limits: { openFiles: 4096, oomScoreAdjust: -1000 } });
+  expect(text.match(/^(OOMScoreAdjust|LimitNOFILE)=.*$/gm)).toEqual(["OOMScoreAdjust=-1000", "LimitNOFILE=4096"]);
 });
 
 test("PostgreSQL is never restarted by systemd, repmgrd always, and neither unit needs sudo", () => {
