@@ -69,9 +69,9 @@ export function prepareHosts(
 ): ReadonlyMap<string, readonly pulumi.Resource[]> {
   const kernels = setKernels(inventory, preflights);
   return new Map(
-    [...installPackages(inventory, preflights)].map(([key, packages]) => {
-      const kernel = kernels.get(packages.at);
-      return [key, kernel === undefined ? [packages.resource] : [kernel, packages.resource]];
+    [...installPackages(inventory, preflights)].map(([key, { at, resource }]) => {
+      const kernel: pulumi.Resource | undefined = kernels.get(at);
+      return [key, [...(kernel === undefined ? [] : [kernel]), resource]];
     }),
   );
 }
