@@ -23,6 +23,22 @@ describe("it starts", () => {
       "the witness knows no primary yet",
       { peers: [PEERS[0] as GuardPeer, WITNESS], answers: { db2: silent, db3: "witness 0 -" } },
     ],
+    [
+      "its standby follows another one, which is a standby, too",
+      { answers: { db2: standby(), db3: standby() }, follows: { db3: "db2" } },
+    ],
+    [
+      "its standby follows it by a name of its own",
+      { answers: { db2: standby(), db3: silent }, follows: { db2: "vip" } },
+    ],
+    [
+      "one standby of four was told to follow a node that is gone, and a majority was not",
+      {
+        peers: [...PEERS, ...["db4", "db5"].map((address) => ({ node: address, address, isWitness: false }))],
+        answers: { db2: standby(), db3: standby(), db4: standby(), db5: silent },
+        follows: { db4: "db5" },
+      },
+    ],
     ["at boot, with its standby there", { system: "starting", answers: { db2: standby(), db3: refused } }],
   ])("%s", (_, c) => {
     const { status, said } = guard(c);
@@ -51,6 +67,16 @@ describe("it refuses, and says why and what to type", () => {
       "the witness knows another primary",
       { peers: [PEERS[0] as GuardPeer, WITNESS], answers: { db2: silent, db3: "witness 2 -" } },
       /witness n3 .* knows node 2 as primary, this is node 1/,
+    ],
+    [
+      "its standby was told to follow another one, which may have been promoted and is gone",
+      { answers: { db2: silent, db3: standby() }, follows: { db3: "db2" } },
+      /1 of 3 nodes.*2 are needed.*n2: .*timeout expired; n3: it was told to follow db2, which may have been promoted/,
+    ],
+    [
+      "its standby was told to follow another one, on which nothing runs now",
+      { answers: { db2: refused, db3: standby() }, follows: { db3: "db2" } },
+      /1 of 3 nodes.*2 are needed.*n2: .*Connection refused, and a standby was told to follow it; n3: it was told to follow db2/,
     ],
     [
       "no peer answers",

@@ -31,6 +31,8 @@ export interface Case {
   /** Shell: what happens while a crash is recovered, in the directory of the answers. */
   readonly recovery?: string;
   readonly fromArchive?: boolean;
+  /** By host, whom it was told to follow; default: this node. */
+  readonly follows?: Readonly<Record<string, string>>;
   /** Hosts whose vote another has, or that give it to nobody. */
   readonly votedAlready?: readonly string[];
 }
@@ -96,9 +98,10 @@ echo "$host" >>asked
 ${c.meanwhile ?? ""}
 answer=$(cat "$host")
 case $answer in '!'*) echo "psql: error: connection to server at \\"$host\\", port 5432 failed: \${answer#!}" >&2; exit 2 ;; esac
-echo "$answer $(cat "$host.voted" 2>/dev/null || echo -)"
+echo "$answer $(cat "$host.voted" 2>/dev/null || echo -) $(cat "$host.follows" 2>/dev/null || echo db1)"
 `,
   );
+  for (const [host, followed] of Object.entries(c.follows ?? {})) writeFileSync(join(dir, `${host}.follows`), followed);
   for (const host of c.votedAlready ?? []) writeFileSync(join(dir, `${host}.voted`), "vote-2");
   executable(join(bin, "systemctl"), `echo ${c.system ?? "running"}\n`);
   const script = startGuard({

@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { POSTGRES_HOME } from "./layout";
 import { projectRoot } from "../../../scripts/projectRoot";
 import { labProblem } from "../../../lab";
 import type { World } from "./world";
@@ -56,7 +57,9 @@ async function keepLogs(world: World, name: string): Promise<void> {
     if (existsSync(path)) copyFileSync(path, join(dir, file));
   }
   const command = `journalctl --no-pager -o short-precise -u 'postgresql-*' -u 'repmgrd-*'
-for f in /var/log/postgresql/*/*; do [ ! -f "$f" ] || { echo "== $f"; tail -n 400 "$f"; }; done`;
+for f in /var/log/postgresql/*/*; do [ ! -f "$f" ] || { echo "== $f"; tail -n 400 "$f"; }; done
+ls -l --time-style=full-iso ${POSTGRES_HOME}/*/*/pg_wal ${POSTGRES_HOME}/*/*/data/pg_wal
+cd / && timeout 5 runuser -u postgres -- psql -xc 'table pg_replication_slots' -c 'table pg_stat_wal_receiver' 2>&1`;
   await Promise.all(
     world.lab.status().map(async ({ name: host, running }) => {
       const said = running
