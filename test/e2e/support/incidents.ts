@@ -140,8 +140,40 @@ export const OF_PRIMARY: Readonly<Record<string, Happens>> = {
 
   "the old primary comes back when the WAL for its rewind is gone": async (scene) => {
     await scene.lab.poweroff(scene.primary);
-    await outgrow(scene, await scene.failover());
+    const heir = await scene.failover();
+    await until("the other standby follows it", seconds(60), async () => {
+      return (await sql(scene.lab, heir, "select count(*) from pg_stat_replication")) === "1" || "not yet";
+    });
+    await outgrow(scene, heir);
     await scene.lab.poweron(scene.primary);
+  },
+
+  "the whole site loses power before anybody could follow a new primary": async (scene) => {
+    const { lab } = scene;
+    // Elected and told to follow all the same: only the stream is refused, to whoever comes second.
+    const refuse = `sed -i '1i host replication repmgr all reject' ${DATA}/pg_hba.conf && systemctl reload postgresql-main`;
+    for (const host of scene.standbys) await scene.on(host, refuse);
+    await lab.poweroff(scene.primary);
+    const heir = await scene.failover();
+    const other = scene.standbys.find((host) => host !== heir) ?? "";
+    await until("the other standby was told to follow it", seconds(60), async () => {
+      const told = await sql(lab, other, "show primary_conninfo");
+      return told.includes(lab.host(heir).address) || told;
+    });
+    await scene.writes();
+    const known = Number(await sql(lab, heir, "select max(id) from tick", { database: "app" }));
+    await Promise.all([heir, other].map((host) => lab.poweroff(host)));
+    // These two are a majority, and neither has the new timeline.
+    for (const host of [scene.primary, other]) await lab.poweron(host);
+    await new Promise((resolve) => setTimeout(resolve, 25_000));
+    expect(await role(lab, scene.primary)).toBe("down");
+    await lab.poweron(heir);
+    await until("the last primary is back by itself", seconds(60), async () => {
+      return (await role(lab, heir)) === "primary" || "not yet";
+    });
+    await scene.writes();
+    expect(Number(await sql(lab, heir, "select max(id) from tick", { database: "app" }))).toBeGreaterThan(known);
+    expect(await sql(lab, heir, `select count(*) from tick where id = ${known}`, { database: "app" })).toBe("1");
   },
 
   "the whole site loses power": async (scene) => {
