@@ -64,6 +64,17 @@ suite(
       }
     });
 
+    test("each has its own units, pid files, sockets, logs and password files", async ({ lab }) => {
+      for (const host of HOSTS) {
+        const own = names.map((name) => {
+          return `systemctl is-active postgresql-${name} repmgrd-${name} && test -s /run/repmgrd-${name}/repmgrd.pid &&
+test -S /run/postgresql/.s.PGSQL.${of(name).port} && test -n "$(ls /var/log/postgresql/${name})" && test -f /etc/repmgr/${name}/pgpass`;
+        });
+        await sh(lab, host, own.join(" &&\n"));
+        for (const name of names) expect(await sql(lab, host, "show cluster_name", { port: of(name).port })).toBe(name);
+      }
+    });
+
     test("a review of all of them finds nothing and takes at most three times that of an empty program", async (world) => {
       const empty = await new Stacks(world.cli, world.state, {}).empty();
       await timePreview(empty);

@@ -1,9 +1,18 @@
 const Sequencer = require("@jest/test-sequencer").default;
 
-/** By name, but the suite that deploys first: what it deployed is what the other suites begin with. */
+/** What takes minutes, so that at the end no lab waits for the other's last suite. */
+const LONG = ["contract", "manyClusters", "topology", "fencing", "majorUpgrade", "redhat"];
+
+/** The suite that deploys comes first: what it deployed is what the other suites begin with. */
+const ORDER = ["deploy", ...LONG];
+
+/** The others by name. */
 module.exports = class extends Sequencer {
   sort(tests) {
-    const key = ({ path }) => (path.endsWith("/deploy.test.ts") ? `0${path}` : `1${path}`);
-    return [...tests].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+    const place = ({ path }) => {
+      const at = ORDER.findIndex((suite) => path.endsWith(`/e2e/${suite}.test.ts`));
+      return `${at < 0 ? ORDER.length : at} ${path}`;
+    };
+    return [...tests].sort((a, b) => (place(a) < place(b) ? -1 : 1));
   }
 };
