@@ -11,10 +11,6 @@ const TURNS = isFull ? [1, 2, 3] : [1];
 /** A pattern of names in place of that choice; "." for all of them once. */
 const chosen = new RegExp(process.env.REPMGR_PULUMI_INCIDENTS ?? (isFull ? "." : TELLING));
 
-export function isChosen(title: string): boolean {
-  return chosen.test(title);
-}
-
 /**
  * The chosen ones of these incidents, so many times, on hosts of their own.
  * @param judge holds what each cost against more than is asked of all of them
@@ -25,7 +21,7 @@ export function incidentSuite(
   incidents: readonly (readonly [title: string, happens: Happens])[],
   judge: (row: IncidentRow) => void = () => undefined,
 ): void {
-  const here = incidents.filter(([title]) => isChosen(title));
+  const here = incidents.filter(([title]) => chosen.test(title));
   // A suite without tests is refused by jest.
   if (here.length === 0) return;
   suite(name, open, ({ test }) => {
