@@ -150,16 +150,16 @@ export const OF_PRIMARY: Readonly<Record<string, Happens>> = {
 
   "the whole site loses power before anybody could follow a new primary": async (scene) => {
     const { lab } = scene;
-    // Elected and told to follow all the same: only the stream is refused, to whoever comes second.
+    // Only the stream is refused, to whoever comes second; repmgr then does not tell it to follow, so a person does.
     const refuse = `sed -i '1i host replication repmgr all reject' ${DATA}/pg_hba.conf && systemctl reload postgresql-main`;
     for (const host of scene.standbys) await scene.on(host, refuse);
     await lab.poweroff(scene.primary);
     const heir = await scene.failover();
     const other = scene.standbys.find((host) => host !== heir) ?? "";
-    await until("the other standby was told to follow it", seconds(60), async () => {
-      const told = await sql(lab, other, "show primary_conninfo");
-      return told.includes(lab.host(heir).address) || told;
-    });
+    const [from, to] = [scene.primary, heir].map((host) => lab.host(host).address);
+    const told = await sql(lab, other, `select replace(current_setting('primary_conninfo'), '${from}', '${to}')`);
+    await sql(lab, other, `alter system set primary_conninfo = '${told.replaceAll("'", "''")}'`);
+    await sql(lab, other, "select pg_reload_conf()");
     await scene.writes();
     const known = Number(await sql(lab, heir, "select max(id) from tick", { database: "app" }));
     await Promise.all([heir, other].map((host) => lab.poweroff(host)));
