@@ -47,8 +47,10 @@ export function consequencesOf(json: string): string[] {
   return diagnostics.map(({ message }) => message.trim()).filter((line) => line.startsWith("cluster "));
 }
 
+/** @param path such as settings.work_mem or sysctl["vm.overcommit_memory"] */
 function valueAt(inputs: unknown, path: string): unknown {
-  return path
-    .split(".")
+  const keys = path.match(/"[^"]+"|[^.[\]"]+/g) ?? [];
+  return keys
+    .map((key) => key.replaceAll('"', ""))
     .reduce((value: unknown, key) => (Array.isArray(value) ? value : (value as Record<string, unknown>)[key]), inputs);
 }
