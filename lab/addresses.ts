@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** The largest lab: hosts pg1 .. pg60 of one /24. */
 export const MAX_HOSTS = 60;
 
@@ -12,7 +14,6 @@ export interface AddressPlan {
   readonly bridge: string;
   /** The control machine's address on the bridge. */
   readonly control: string;
-  readonly cgroup: string;
   readonly nftTable: string;
 }
 
@@ -23,7 +24,6 @@ export function addressPlan(subnet: number): AddressPlan {
     subnet,
     bridge: `${BRIDGE_PREFIX}${subnet}`,
     control: `198.18.${subnet}.1`,
-    cgroup: `repmgr-lab${subnet}`,
     nftTable: `repmgr_lab${subnet}`,
   };
 }
@@ -41,6 +41,11 @@ export function hostNumber(name: string): number {
     throw new RangeError(`no lab host ${JSON.stringify(name)}: hosts are pg1 to pg${MAX_HOSTS}`);
   return number;
 }
+
+/** A lab keeps its number in mind while it is down, and another one may run under it: neither must take the other's hosts for its own. */
+export const hostCgroup = (dir: string, name: string): string => {
+  return `repmgr-lab-${createHash("sha256").update(dir).digest("hex").slice(0, 8)}/${name}`;
+};
 
 export const hostName = (number: number): string => `pg${number}`;
 

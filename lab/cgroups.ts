@@ -21,7 +21,7 @@ function hierarchies(): string[] {
 
 /** One host's control group: kill takes all its processes at once, as pulling the plug does. */
 export class HostCgroup {
-  /** @param path below the root of each hierarchy: "repmgr-lab0/pg1" */
+  /** @param path below the root of each hierarchy: "repmgr-lab-0123abcd/pg1" */
   constructor(private readonly path: string) {}
 
   private get unified(): string {

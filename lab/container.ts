@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
-import { type AddressPlan, hostAddress, linkName } from "./addresses";
+import { type AddressPlan, hostAddress, hostCgroup, linkName } from "./addresses";
 import { guestArgv, inCgroupsArgv, nspawnArgv, overlayArgv } from "./argv";
 import { BOOT_STATE, hasBooted } from "./bootState";
 import { HostCgroup } from "./cgroups";
 import { writeIdentity } from "./identity";
 import type { HostImage } from "./image";
+import { hasNetwork, labsOnMachine } from "./network";
 import type { HostPaths, LabPaths } from "./paths";
 import { must, run, type RunOptions, type RunResult } from "./run";
 import type { HostState } from "./state";
@@ -28,7 +29,7 @@ export class Container {
     private readonly paths: LabPaths,
   ) {
     this.address = hostAddress(plan, name);
-    this.cgroup = new HostCgroup(`${plan.cgroup}/${name}`);
+    this.cgroup = new HostCgroup(hostCgroup(paths.dir, name));
     this.files = paths.host(name);
   }
 
@@ -115,6 +116,8 @@ export class Container {
 
   /** The kernel takes a dead host's link away in its own time, seconds when it is busy; a boot before that fails with "File exists". */
   private async linkGone(): Promise<void> {
+    // While this lab was down another one may have taken its number, and with it the names of its links.
+    if (!hasNetwork(labsOnMachine(), this.paths.dir, this.plan.subnet)) return;
     const link = linkName(this.plan, this.name);
     await run(["ip", "link", "delete", link]);
     await until(`${link} gone`, 10_000, () => !existsSync(`/sys/class/net/${link}`) || "the interface is there", 10);

@@ -1,5 +1,6 @@
 import {
   addressPlan,
+  hostCgroup,
   hostAddress,
   hostName,
   hostsFile,
@@ -34,6 +35,12 @@ describe("addresses", () => {
 
   test.each(["pg0", "pg61", "pg01", "pg", "db1", "pg1;reboot", ""])("%j is no host", (name) => {
     expect(() => hostAddress(plan, name)).toThrow(/hosts are pg1 to pg60/);
+  });
+
+  test("two labs of one number, of which one is down, have groups of their own for their hosts", () => {
+    const groups = ["/var/cache/a", "/var/cache/b"].map((dir) => hostCgroup(dir, "pg1"));
+    expect(new Set(groups).size).toBe(2);
+    expect(groups[0]).toMatch(/^repmgr-lab-[0-9a-f]{8}\/pg1$/);
   });
 
   test.each([-1, 256, 1.5])("%d is no lab number", (subnet) => {
