@@ -5,6 +5,8 @@ const HEAD_START_MS = 10;
 // The SDK takes a stack trace for every promise of every resource. Mapped back to the sources they cost a fifth of a
 // second of each preview; unmapped they name bin/*.js, which reads the same.
 Reflect.deleteProperty(Error, "prepareStackTrace");
+// Where an error comes from is told by its first lines.
+Error.stackTraceLimit = 4;
 
 /**
  * The program's entry. For the first resource of a program the engine starts a process of our provider, half a second in

@@ -20,8 +20,19 @@ export function scramVerifier(password: string, salt: Buffer = randomBytes(16), 
   return `SCRAM-SHA-256$${iterations}:${salt.toString("base64")}$${storedKey}:${serverKey}`;
 }
 
+/** A hash takes milliseconds by design, and every resource of a node asks for the same one. By verifier, then by password. */
+const judged = new Map<string, Map<string, boolean>>();
+
 /** Whether a verifier was made from this password; false for md5 and for none. */
 export function verifies(verifier: string | null, password: string): boolean {
+  const of = judged.get(verifier ?? "") ?? new Map<string, boolean>();
+  judged.set(verifier ?? "", of);
+  const verdict = of.get(password) ?? isMadeFrom(verifier, password);
+  of.set(password, verdict);
+  return verdict;
+}
+
+function isMadeFrom(verifier: string | null, password: string): boolean {
   const match = /^SCRAM-SHA-256\$(\d+):([^$]+)\$(.+)$/.exec(verifier ?? "");
   if (match?.[1] === undefined || match[2] === undefined) return false;
   const made = Buffer.from(scramVerifier(password, Buffer.from(match[2], "base64"), Number(match[1])));
