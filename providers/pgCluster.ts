@@ -3,13 +3,15 @@ import { contentProbe, type ContentFact, primaryContentProbe } from "../facts/co
 import { fileProbe } from "../facts/file";
 import { type PrivilegesFact, privilegesProbe } from "../facts/privileges";
 import type { Probe } from "../facts/probe";
+import { publishableProbe } from "../facts/publishable";
 import { type RemovalFact, removalProbe } from "../facts/removal";
 import { clusterPaths, unitPath } from "../families";
 import { type ClusterInputs, type ClusterView, isLive, livePrimaries, observeCluster } from "./cluster";
 import { asPostgres } from "./commands";
-import { contentState, foundDatabases, foundRemoved, foundRoles } from "./clusterContent";
+import { contentState, foreseeSlots, foundDatabases, foundOurs, foundRemoved, foundRoles } from "./clusterContent";
 import { recallOurs, type RemovalInputs, stillThere } from "./removalContent";
 import { privilegesAsked } from "./privilegeContent";
+import { type Publishable, tablesAsked } from "./publicationContent";
 import { planCluster, planClusterDelete, waitForAnother } from "./pgClusterPlan";
 import { describeCluster, type HistoryEntry, type NodeReport, roleOf } from "./clusterReport";
 import type { TreeInputs } from "./handover";
@@ -59,6 +61,8 @@ export interface PgClusterFacts {
   readonly content: ContentFact;
   /** By database, of those whose privileges are managed. */
   readonly privileges: Readonly<Record<string, PrivilegesFact>>;
+  /** Asked for only where tables are wanted in a publication and are not in it. */
+  readonly publishable: Publishable;
   /** Node to the text of its unit; asked for only where a new one is worth a restart. */
   readonly units: Readonly<Record<string, string | undefined>>;
   /** Asked for only where something is to be dropped. */
@@ -112,19 +116,23 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
     const primary = livePrimaries(found.view)[0];
     const units = await observeUnits(ctx, inputs, found.view);
     const isAsked = primary !== undefined && mayMove(inputs, { ...found, units }, primary.member.node);
-    const [privileges, removal, handover] = await Promise.all([
+    const [privileges, publishable, removal, handover] = await Promise.all([
       observePrivileges(ctx, inputs, found),
+      observePublishable(ctx, inputs, found),
       observeRemoval(ctx, inputs, found),
       isAsked ? observeHandover(ctx, inputs, found.view) : {},
     ]);
-    return { ...found, units, privileges, ...(removal === undefined ? {} : { removal }), handover };
+    return { ...found, units, privileges, publishable, ...(removal === undefined ? {} : { removal }), handover };
   },
 
   isAbsent: ({ view }) => view.every(({ facts }) => facts.data !== "present"),
 
   plan: planCluster,
   retryAfter: waitForAnother,
-  foresee: (want, have) => planCluster(want, have, foreseenRestarts(want, have.view, have.units)),
+  foresee: (want, have) => [
+    ...planCluster(want, have, foreseenRestarts(want, have.view, have.units)),
+    ...foreseeSlots(want, have),
+  ],
 
   sumUp(inputs, { view }) {
     const { primary, timeline } = describeCluster(inputs, view);
@@ -132,12 +140,14 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
   },
 
   project(inputs, have) {
+    const ours = foundOurs(inputs, have);
     return {
       inputs: {
         ...inputs,
         roles: foundRoles(inputs, have),
         databases: foundDatabases(inputs, have),
         ...(inputs.removed === undefined ? {} : { removed: foundRemoved(inputs, have) }),
+        ...(ours === undefined ? {} : { ours }),
         ...(inputs.preferredPrimary === undefined ? {} : { preferredPrimary: primaryOf(inputs, have.view) }),
         content: contentState(inputs, have),
         ...(inputs.synchronous === undefined
@@ -167,7 +177,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
 async function observeContent(ctx: Ctx, inputs: ClusterInputs): Promise<Pick<PgClusterFacts, "view" | "content">> {
   const view = await observeCluster(ctx, inputs);
   const primary = livePrimaries(view)[0];
-  if (primary === undefined) return { view, content: { roles: [], databases: [] } };
+  if (primary === undefined) return { view, content: { roles: [], databases: [], slots: [] } };
   const { host } = primary.member;
   const content = await ctx.ask(host, contentQuestion(inputs));
   // A primary with a standby.signal that somebody has put there since its start.
@@ -203,6 +213,18 @@ async function observePrivileges(
   const asked = privilegesAsked(inputs.databases, existing);
   if (primary === undefined || asked.length === 0) return {};
   return ctx.ask(primary.member.host, privilegesProbe(psql(inputs), asked));
+}
+
+/** Asks nothing where every table is published that is to be. */
+async function observePublishable(
+  ctx: Ctx,
+  inputs: PgClusterInputs,
+  { view, content }: Pick<PgClusterFacts, "view" | "content">,
+): Promise<Publishable> {
+  const primary = livePrimaries(view)[0];
+  const asked = tablesAsked(inputs.databases, content.databases);
+  if (primary === undefined || asked.length === 0) return {};
+  return ctx.ask(primary.member.host, publishableProbe(psql(inputs), asked));
 }
 
 /** Asks nothing where nothing is left of what is marked as removed. */
