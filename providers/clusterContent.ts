@@ -7,7 +7,7 @@ import { HEALTHY_CLUSTER, type ManagedRole, type PgClusterFacts, type PgClusterI
 import { publicationRefusals } from "./publicationContent";
 import { dropRefusals, drops, goneOf, type OursSpec } from "./removalContent";
 import { foundRole, roleDifferences } from "./roleContent";
-import { missingSlots, slotDifferences, slotRefusals } from "./slotContent";
+import { slotDifferences, slotPaths, slotRefusals } from "./slotContent";
 
 /** So many differences are named in the reason of a transaction; what is shown as data is there besides. */
 const MOST_NAMED = 12;
@@ -37,12 +37,20 @@ export function foundRemoved(inputs: PgClusterInputs, have: PgClusterFacts): PgC
   return goneOf(inputs, have.content);
 }
 
-/** Of what was deployed, the slots that are gone: shown once they are missing, and no look at the hosts tells it again. */
+/** The managed logical slots that are there; undefined where none was ever managed. */
+export function foundLogicalSlots(inputs: PgClusterInputs, have: PgClusterFacts): readonly string[] | undefined {
+  const isManaged = inputs.databases.some(({ slots }) => slots !== undefined);
+  if (livePrimaries(have.view)[0] === undefined || (!isManaged && inputs.logicalSlots === undefined))
+    return inputs.logicalSlots;
+  return slotPaths(inputs.databases, have.content.slots);
+}
+
+/** What a review has to keep in mind, because no look at the hosts tells it once a slot is gone. */
 export function foundOurs(inputs: PgClusterInputs, have: PgClusterFacts): OursSpec | undefined {
-  if (livePrimaries(have.view)[0] === undefined) return inputs.ours;
-  const lost = [...(inputs.ours?.lost ?? []), ...missingSlots(inputs.databases, have.content.slots)];
-  if (lost.length === 0) return inputs.ours;
-  return { roles: [], databases: [], ...inputs.ours, lost: [...new Set(lost)].sort() };
+  const before = [...(inputs.ours?.made ?? []), ...(inputs.logicalSlots ?? [])];
+  const made = new Set([...before, ...(foundLogicalSlots(inputs, have) ?? [])]);
+  if (made.size === 0) return inputs.ours;
+  return { roles: [], databases: [], ...inputs.ours, made: [...made].sort() };
 }
 
 /** "as wanted", or what else differs: passwords, whose value nobody may see, and extensions that need an update. */
@@ -68,7 +76,7 @@ export function foreseeSlots(want: PgClusterInputs, have: PgClusterFacts): Actio
 }
 
 function newSlots(want: PgClusterInputs, { content }: PgClusterFacts): Difference[] {
-  return slotDifferences(want.databases, content.slots, want.ours?.lost ?? []);
+  return slotDifferences(want.databases, content.slots, want.ours?.made ?? []);
 }
 
 function isLogical({ facts }: LiveMember): boolean {

@@ -8,7 +8,15 @@ import { type RemovalFact, removalProbe } from "../facts/removal";
 import { clusterPaths, unitPath } from "../families";
 import { type ClusterInputs, type ClusterView, isLive, livePrimaries, observeCluster } from "./cluster";
 import { asPostgres } from "./commands";
-import { contentState, foreseeSlots, foundDatabases, foundOurs, foundRemoved, foundRoles } from "./clusterContent";
+import {
+  contentState,
+  foreseeSlots,
+  foundDatabases,
+  foundLogicalSlots,
+  foundOurs,
+  foundRemoved,
+  foundRoles,
+} from "./clusterContent";
 import { recallOurs, type RemovalInputs, stillThere } from "./removalContent";
 import { privilegesAsked } from "./privilegeContent";
 import { type Publishable, tablesAsked } from "./publicationContent";
@@ -52,6 +60,8 @@ export interface PgClusterInputs extends TreeInputs, RemovalInputs {
   readonly caFile?: string;
   readonly pendingRestart: readonly string[];
   readonly repmgrd: string;
+  /** The output of the last run, which a review gets among its inputs. */
+  readonly logicalSlots?: readonly string[];
 }
 
 export const HEALTHY_CLUSTER = { content: "as wanted", pendingRestart: [], repmgrd: "watching" } as const;
@@ -79,6 +89,8 @@ export interface PgClusterOutputs {
   readonly history: readonly HistoryEntry[];
   /** Database to connection string, without password. */
   readonly connectionStrings: Readonly<Record<string, string>>;
+  /** "shop.warehouse"; absent where none is managed. */
+  readonly logicalSlots?: readonly string[];
 }
 
 export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutputs> = {
@@ -141,6 +153,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
 
   project(inputs, have) {
     const ours = foundOurs(inputs, have);
+    const logicalSlots = foundLogicalSlots(inputs, have);
     return {
       inputs: {
         ...inputs,
@@ -167,7 +180,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
           .map(({ node, needs }) => `${node}: ${needs.join(", ")}`),
         repmgrd: repmgrdState(have.view),
       },
-      outputs: describeCluster(inputs, have.view),
+      outputs: { ...describeCluster(inputs, have.view), ...(logicalSlots === undefined ? {} : { logicalSlots }) },
     };
   },
 

@@ -13,8 +13,8 @@ export interface RemovalInputs {
 }
 
 export interface OursSpec extends RemovedSpec {
-  /** "shop.warehouse": slots that are wanted, were deployed, and were found to be gone. */
-  readonly lost?: readonly string[];
+  /** "shop.warehouse": wanted slots that were there once: who read from one of them that is not there now has lost its place. */
+  readonly made?: readonly string[];
 }
 
 const NONE: RemovedSpec = { roles: [], databases: [] };
@@ -52,12 +52,12 @@ interface Deployed extends RemovalInputs {
 
 /**
  * What the state tells of what is to be dropped: it was deployed the last time, or was about to be dropped. And of the slots
- * that are wanted, those that a review has found to be gone.
+ * that are wanted, those that were there once.
  */
 export function recallOurs(before: Deployed, { removed, databases }: Deployed): OursSpec | undefined {
   const wanted = within(databases, "slots");
-  const lost = (before.ours?.lost ?? []).filter((name) => wanted.includes(name));
-  if (removed === undefined && lost.length === 0) return undefined;
+  const made = (before.ours?.made ?? []).filter((name) => wanted.includes(name));
+  if (removed === undefined && made.length === 0) return undefined;
   const { roles, databases: gone, publications, slots } = removed ?? NONE;
   const known = (kind: keyof RemovedSpec, deployed: readonly string[]) => (name: string) =>
     deployed.includes(name) || before.ours?.[kind]?.includes(name) === true;
@@ -69,7 +69,7 @@ export function recallOurs(before: Deployed, { removed, databases }: Deployed): 
     databases: gone.filter(known("databases", all(before.databases))),
     ...(publications === undefined ? {} : { publications: publications.filter(published) }),
     ...(slots === undefined ? {} : { slots: slots.filter(read) }),
-    ...(lost.length === 0 ? {} : { lost }),
+    ...(made.length === 0 ? {} : { made }),
   };
 }
 

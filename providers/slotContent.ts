@@ -11,17 +11,14 @@ export function foundSlots({ name: database, slots = [] }: DatabaseSpec, found: 
   });
 }
 
-/** "shop.warehouse" of the managed slots that are not there, or are lost. */
-export function missingSlots(wanted: readonly DatabaseSpec[], found: readonly SlotFact[]): string[] {
-  return wanted.flatMap((want) => {
-    const there = foundSlots(want, found).map(({ name }) => name);
-    return (want.slots ?? []).filter(({ name }) => !there.includes(name)).map(({ name }) => `${want.name}.${name}`);
-  });
+/** "shop.warehouse" of all of them. */
+export function slotPaths(wanted: readonly DatabaseSpec[], found: readonly SlotFact[]): string[] {
+  return wanted.flatMap((want) => foundSlots(want, found).map(({ name }) => `${want.name}.${name}`));
 }
 
 /**
  * Slots that are to be made, each by itself: PostgreSQL makes none in a transaction that has written.
- * @param known "shop.warehouse" of those that were there when the cluster was last as wanted: who read from one of them has lost its place
+ * @param known "shop.warehouse" of those that were there once: who read from one of them has lost its place
  */
 export function slotDifferences(
   wanted: readonly DatabaseSpec[],

@@ -24,13 +24,13 @@ const PUBLISHED =
 const CHANGES = "select count(*) from pg_logical_slot_peek_changes('warehouse', null, null) where data like '%INSERT%'";
 
 /** In a database of the same instance a subscription cannot make its slot itself: the program has made it. */
-const SUBSCRIBE = `create table orders (id int primary key, total int);
+const SUBSCRIBE = `create schema sales; create table sales.orders (id int primary key, total int);
   create subscription copies connection 'dbname=shop' publication orders with (create_slot = false, slot_name = 'copies')`;
 
 async function arrives(world: World, id: number): Promise<void> {
   await ask(world, `insert into sales.orders values (${id}, 1)`);
   await until(`row ${id} arrives at the subscriber`, seconds(30), async () => {
-    const seen = await ask(world, `select count(*) from public.orders where id = ${id}`, "app");
+    const seen = await ask(world, `select count(*) from sales.orders where id = ${id}`, "app");
     return seen === "1" || "it is not there";
   });
 }
@@ -100,6 +100,8 @@ suite(
         "PgCluster main databases.publications.publish",
         "PgCluster main databases.publications.tables",
         "PgCluster main databases.slots",
+        "PgCluster main databases.slots.name",
+        "PgCluster main databases.slots.plugin",
       ]);
       expect(JSON.stringify(changes[0]?.found)).toContain(
         `"publications":[{"name":"orders","publish":["insert"],"tables":["sales.orders","sales.other"]}],"slots":[{"name":"copies","plugin":"pgoutput"}]`,
@@ -156,7 +158,7 @@ suite(
       await arrives(world, 4);
       expect(await ask(world, CHANGES)).toBe("1");
       // What the guide says of the gap.
-      expect(await ask(world, "select string_agg(id::text, ',' order by id) from orders", "app")).toBe("1,2,4");
+      expect(await ask(world, "select string_agg(id::text, ',' order by id) from sales.orders", "app")).toBe("1,2,4");
       must(await world.preview(["--expect-no-changes"]));
     });
 

@@ -45,17 +45,19 @@ describe("a logical slot", () => {
       other,
       { ...other, name: "physical", database: null, plugin: null },
     ]);
-    expect(seen).toMatchObject({ whys: [], refused: "", drift: SHOP.slots, ours: undefined });
+    expect(seen).toMatchObject({ whys: [], refused: "", drift: SHOP.slots });
   });
 
   test("that was never there is made by itself", () => {
     const seen = look([]);
-    expect(seen).toMatchObject({ whys: [[NEW, undefined]], sql: [CREATE], drift: [], refused: "" });
+    expect(seen).toMatchObject({ whys: [[NEW, undefined]], sql: [CREATE], drift: [], refused: "", ours: undefined });
   });
 
   test("that was there and is not any more, as after a failover, is a loss that a preview says aloud", () => {
-    const { ours } = look([]);
-    expect(ours).toEqual({ roles: [], databases: [], lost: ["shop.warehouse"] });
+    const { ours } = look([], { logicalSlots: ["shop.warehouse"] });
+    expect(ours).toEqual({ roles: [], databases: [], made: ["shop.warehouse"] });
+    expect(look([THERE]).ours).toEqual(ours);
+    expect(look([], { ours }).ours).toEqual(ours);
     const before = { cluster: "main", databases: [{ name: "shop", extensions: [], slots: [] }], ours };
     const recalled = recallOurs(before, { cluster: "main", databases: [SHOP] });
     expect(recalled).toEqual(ours);
