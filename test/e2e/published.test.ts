@@ -103,9 +103,11 @@ suite(
         "PgCluster main databases.slots.name",
         "PgCluster main databases.slots.plugin",
       ]);
-      expect(JSON.stringify(changes[0]?.found)).toContain(
-        `"publications":[{"name":"orders","publish":["insert"],"tables":["sales.orders","sales.other"]}],"slots":[{"name":"copies","plugin":"pgoutput"}]`,
-      );
+      expect(changes[0]?.found).toContainEqual({
+        ...{ name: "shop", extensions: [], schemas: [{ name: "sales" }] },
+        publications: [{ name: "orders", publish: ["insert"], tables: ["sales.orders", "sales.other"] }],
+        slots: [{ name: "copies", plugin: "pgoutput" }],
+      });
       const lines = consequencesOf(stdout);
       expect(lines).toContainEqual(
         expect.stringMatching(/^cluster main: pg1: the logical slot warehouse of shop is missing: make it anew/),
