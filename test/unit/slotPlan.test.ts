@@ -18,8 +18,9 @@ function look(slots: readonly SlotFact[], over: Partial<PgClusterInputs> = {}, s
   const inputs = facts.pgClusterInputs({ databases: [SHOP], settings: { wal_level: "logical" }, ...over });
   const view = facts.view([facts.primary({}, { settings }), facts.standby(2), facts.standby(3)]);
   const have = facts.clusterFacts(view, { databases: [facts.database("shop")], slots });
-  const { databases, ours } = pgClusterKind.project(inputs, have).inputs;
-  const shown = { drift: databases[0]?.slots, ours };
+  const shownAs = pgClusterKind.project(inputs, have);
+  const { databases, ours } = shownAs.inputs;
+  const shown = { drift: databases[0]?.slots, ours, output: shownAs.outputs.logicalSlots };
   const told = (actions: readonly Action[]) => ({
     whys: actions.map(({ why, effect }) => [why, effect]),
     sql: facts.shell(actions).match(/^select .*$/gm) ?? [],
@@ -46,6 +47,16 @@ describe("a logical slot", () => {
       { ...other, name: "physical", database: null, plugin: null },
     ]);
     expect(seen).toMatchObject({ whys: [], refused: "", drift: SHOP.slots });
+  });
+
+  test("that is there is an output, by which a later review knows that it was; nobody who has none sees one", () => {
+    const without = { databases: [{ name: "shop", extensions: [] }] };
+    expect([look([THERE]).output, look([]).output, look([THERE], without).output]).toEqual([
+      ["shop.warehouse"],
+      [],
+      undefined,
+    ]);
+    expect(look([THERE], { ...without, logicalSlots: ["shop.warehouse"] }).output).toEqual([]);
   });
 
   test("that was never there is made by itself", () => {
