@@ -5,7 +5,7 @@ import type { Probe } from "./probe";
 export interface PublishableTable {
   /** "sales.orders" */
   readonly table: string;
-  /** Rows of it can be told apart: without, publishing its updates and deletes makes them fail (PostgreSQL documentation, "Publication"). */
+  /** Its rows can be told apart by their old values. */
   readonly hasIdentity: boolean;
 }
 

@@ -80,32 +80,51 @@ function obstacle(
   publishable: Publishable,
 ): string | undefined {
   const found = have?.publications.find(({ name }) => name === want.name);
-  const which = `publication ${want.name} of ${database.name}`;
-  if (found !== undefined && found.allTables !== (want.allTables === true)) {
-    const [is, not] = found.allTables ? ["for all tables", ""] : ["not for all tables", "for them"];
-    return (
-      `${which} is ${is}, and PostgreSQL cannot change that. Declare one of another name and let its subscribers use it, ` +
-      `or drop this one first: 'removed: true', "pulumi up", then ${not === "" ? "without all_tables" : not} again`
-    );
-  }
-  const schemas = [...(have?.schemas ?? []), ...(database.schemas ?? [])].map(({ name }) => name);
-  const noSchemas = (want.schemas ?? []).filter((schema) => !schemas.includes(schema) && schema !== "public");
-  if (noSchemas.length > 0) {
-    return `${which} publishes the schemas ${noSchemas.join(", ")}, which are not in the database: declare them under 'schemas', or make them there, then type: pulumi up`;
-  }
+  const why =
+    kindObstacle(want, found) ??
+    schemaObstacle(database, want, have) ??
+    tableObstacle(want, found, publishable[database.name] ?? []);
+  return why === undefined ? undefined : `publication ${want.name} of ${database.name} ${why}`;
+}
+
+function kindObstacle(want: PublicationSpec, found: PublicationFact | undefined): string | undefined {
+  if (found === undefined || found.allTables === (want.allTables === true)) return undefined;
+  return (
+    `is ${found.allTables ? "" : "not "}for all tables, and PostgreSQL cannot change that. Declare one of another name and let its ` +
+    `subscribers use that; or drop this one first ('removed: true', then "pulumi up") and declare it again`
+  );
+}
+
+function schemaObstacle(
+  { schemas: declared = [] }: DatabaseSpec,
+  { schemas = [] }: PublicationSpec,
+  have: DatabaseFact | undefined,
+): string | undefined {
+  const there = ["public", ...[...(have?.schemas ?? []), ...declared].map(({ name }) => name)];
+  const missing = schemas.filter((schema) => !there.includes(schema));
+  if (missing.length === 0) return undefined;
+  return `publishes the schemas ${missing.join(", ")}, which are not in the database: declare them under 'schemas', or make them there, then type: pulumi up`;
+}
+
+/** While the server cannot tell the rows of a published table apart it refuses to change them (PostgreSQL documentation, "Publication"). */
+function tableObstacle(
+  want: PublicationSpec,
+  found: PublicationFact | undefined,
+  able: readonly PublishableTable[],
+): string | undefined {
   const asked = toAdd(want, found);
-  const able = publishable[database.name] ?? [];
   const missing = asked.filter((name) => !able.some(({ table }) => table === name));
   if (missing.length > 0) {
-    return `${which} publishes ${missing.join(", ")}, and the database has no such ${missing.length === 1 ? "table" : "tables"}: make ${missing.length === 1 ? "it" : "them"} there, then type: pulumi up`;
+    const [table, it] = missing.length === 1 ? ["table", "it"] : ["tables", "them"];
+    return `publishes ${missing.join(", ")}, and the database has no such ${table}: make ${it} there, then type: pulumi up`;
   }
   const publish = want.publish ?? found?.publish ?? PUBLISHED;
   const blind = asked.filter((name) => able.some(({ table, hasIdentity }) => table === name && !hasIdentity));
   if (blind.length === 0 || !publish.some((event) => event === "update" || event === "delete")) return undefined;
+  const identities = blind.map((table) => `alter table ${quoted(table)} replica identity full;`).join(" ");
   return (
-    `${which} publishes updates and deletes of ${blind.join(", ")}, which would fail from then on: without a replica identity ` +
-    `the rows cannot be told apart. Give ${blind.length === 1 ? "it" : "them"} a primary key, or type in psql: alter table ${blind[0] ?? ""} replica identity full; ` +
-    `or write 'publish: [insert, truncate]'`
+    `publishes updates and deletes of ${blind.join(", ")}, which would fail from then on: without a replica identity the rows ` +
+    `cannot be told apart. Make a primary key, or type in psql: ${identities} or write 'publish: [insert, truncate]'`
   );
 }
 
