@@ -4,6 +4,7 @@ import type { Probe } from "../facts/probe";
 export type Effect =
   | "upgrade"
   | "drop"
+  | "loss"
   | "switchover"
   | "initdb"
   | "witness"

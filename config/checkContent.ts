@@ -1,5 +1,6 @@
 import type { Checked } from "./check";
 import { checkGrants } from "./checkGrants";
+import { checkPublished } from "./checkPublished";
 import { unknownName } from "./nearest";
 import type { RawCluster } from "./schema";
 
@@ -42,6 +43,7 @@ export function checkContent(checked: Checked, name: string, cluster: RawCluster
   const roles = checked.names(...at, "roles").filter((role) => cluster.roles[role]?.removed !== true);
   checkRemoved(checked, at, cluster);
   checkRoles(checked, at, cluster, roles);
+  checkPublished(checked, at, cluster, roles);
   for (const [database, own] of Object.entries(cluster.databases)) {
     const here = [...at, "databases", database];
     if (own.removed) continue;

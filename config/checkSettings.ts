@@ -1,6 +1,6 @@
 import type { Checked } from "./check";
 import { deriveRepmgrOptions } from "./deriveRepmgr";
-import { canonicalValue, leastSettings } from "./deriveSettings";
+import { canonicalValue, leastSettings, slotCount } from "./deriveSettings";
 import { keptSetting, MANAGED_REPMGR_OPTIONS, managedSetting, REPMGR_DEFAULTS, REPMGR_OPTIONS } from "./managed";
 import { unknownName } from "./nearest";
 import type { RawCluster } from "./schema";
@@ -8,7 +8,7 @@ import type { RawCluster } from "./schema";
 type Value = string | number | boolean;
 
 export function checkSettings(checked: Checked, name: string, cluster: RawCluster): void {
-  const least = leastSettings(Object.keys(cluster.nodes).length);
+  const least = leastSettings(Object.keys(cluster.nodes).length, slotCount(cluster));
   for (const [setting, value] of Object.entries(cluster.settings)) {
     const path = ["postgresql_clusters", name, "settings", setting];
     const managed = cluster.layout ? keptSetting(setting) : managedSetting(setting);

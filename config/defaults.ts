@@ -31,6 +31,10 @@ export const SQL_NAME: NameRule = {
   pattern: /^[a-z_][a-z0-9_]{0,62}$/,
   rule: "a lower-case letter or _, then lower-case letters, digits and _, 63 at most",
 };
+export const SLOT_NAME: NameRule = {
+  pattern: /^[a-z0-9_]{1,63}$/,
+  rule: "lower-case letters, digits and _, 63 at most",
+};
 export const HOST_NAME: NameRule = {
   pattern: /^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/,
   rule: "letters, digits, . and -, starting with a letter or a digit, 63 at most",
@@ -44,3 +48,6 @@ export const SETTING_NAME: NameRule = {
   pattern: /^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$/,
   rule: "lower-case letters, digits and _, with one . for an extension's setting",
 };
+
+/** What of a table a publication can publish; in the order in which PostgreSQL names it. */
+export const PUBLISHED = ["insert", "update", "delete", "truncate"] as const;

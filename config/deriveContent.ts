@@ -1,6 +1,7 @@
 import { canonicalValues } from "./deriveSettings";
 import type { RawCluster } from "./schema";
-import type { ClusterSpec, GrantSpec, RemovedSpec } from "./types";
+import { PUBLISHED } from "./defaults";
+import type { ClusterSpec, DatabaseSpec, GrantSpec, PublicationSpec, RemovedSpec } from "./types";
 
 /** The roles as they are wanted; a key that nobody wrote is in none of them, so that it is compared with nothing. */
 export function deriveRoles(raw: RawCluster): ClusterSpec["roles"] {
@@ -24,7 +25,7 @@ export function deriveRoles(raw: RawCluster): ClusterSpec["roles"] {
 export function deriveDatabases(raw: RawCluster): ClusterSpec["databases"] {
   return kept(raw.databases).map(([name, database]) => {
     const { connection_limit: limit, settings, schemas, grants, default_privileges: later, ...rest } = database;
-    const { exclusive, removed: _, ...own } = rest;
+    const { exclusive, publications, slots, removed: _, ...own } = rest;
     return {
       name,
       ...own,
@@ -35,16 +36,25 @@ export function deriveDatabases(raw: RawCluster): ClusterSpec["databases"] {
         : { schemas: Object.entries(schemas).map(([schema, { owner }]) => withOwner(schema, owner ?? own.owner)) }),
       ...(grants === undefined && later === undefined ? {} : { grants: deriveGrants(grants ?? [], later ?? []) }),
       ...(exclusive ? { exclusive } : {}),
+      ...derivePublished({ publications, slots }),
     };
   });
 }
 
 /** What must be gone; nothing where nobody says so. */
 export function deriveRemoved({ roles, databases }: RawCluster): { removed?: RemovedSpec } {
-  const gone = (all: Readonly<Record<string, { removed: boolean }>>): string[] =>
+  const gone = (all: Readonly<Record<string, { removed: boolean }>> = {}): string[] =>
     Object.keys(all).filter((name) => all[name]?.removed === true);
-  const removed = { roles: gone(roles), databases: gone(databases) };
-  return removed.roles.length + removed.databases.length === 0 ? {} : { removed };
+  const within = (kind: "publications" | "slots"): string[] =>
+    Object.entries(databases).flatMap(([database, own]) => gone(own[kind]).map((name) => `${database}.${name}`));
+  const [publications, slots] = [within("publications"), within("slots")];
+  const removed = {
+    roles: gone(roles),
+    databases: gone(databases),
+    ...(publications.length === 0 ? {} : { publications }),
+    ...(slots.length === 0 ? {} : { slots }),
+  };
+  return Object.values(removed).every((names) => names.length === 0) ? {} : { removed };
 }
 
 /** Those that are to be there. */
@@ -67,6 +77,31 @@ function deriveGrants(
     merged.set(key, { ...scope, privileges: [...new Set([...before, ...privileges])].sort() });
   }
   return [...merged.values()];
+}
+
+function derivePublished({
+  publications,
+  slots,
+}: Pick<RawDatabase, "publications" | "slots">): Pick<DatabaseSpec, "publications" | "slots"> {
+  return {
+    ...(publications === undefined ? {} : { publications: kept(publications).map(derivePublication) }),
+    ...(slots === undefined ? {} : { slots: kept(slots).map(([name, { plugin }]) => ({ name, plugin })) }),
+  };
+}
+
+function derivePublication([name, publication]: [
+  string,
+  NonNullable<RawDatabase["publications"]>[string],
+]): PublicationSpec {
+  const { owner, tables, schemas, all_tables: allTables, publish } = publication;
+  return {
+    name,
+    ...(owner === undefined ? {} : { owner }),
+    ...(allTables ? { allTables } : {}),
+    ...(tables === undefined ? {} : { tables: [...new Set(tables)].sort() }),
+    ...(schemas === undefined ? {} : { schemas: [...new Set(schemas)].sort() }),
+    ...(publish === undefined ? {} : { publish: PUBLISHED.filter((event) => publish.includes(event)) }),
+  };
 }
 
 function withOwner(name: string, owner: string | undefined): { name: string; owner?: string } {

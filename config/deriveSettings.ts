@@ -13,8 +13,13 @@ export function canonicalValues(values: RawCluster["settings"]): Record<string, 
 }
 
 /** Least values that a cluster of this many nodes needs; the program's defaults leave some room above. */
-export function leastSettings(nodes: number): Readonly<Record<string, number>> {
-  return { max_wal_senders: nodes + 2, max_replication_slots: nodes };
+export function leastSettings(nodes: number, slots: number): Readonly<Record<string, number>> {
+  return { max_wal_senders: nodes + 2, max_replication_slots: nodes + slots };
+}
+
+/** How many logical slots a cluster has, each with a reader. */
+export function slotCount({ databases }: Pick<RawCluster, "databases">): number {
+  return Object.values(databases).reduce((sum, { slots = {} }) => sum + Object.keys(slots).length, 0);
 }
 
 /** The libraries to load at start: repmgr first, then the user's in their order. */
@@ -28,7 +33,7 @@ export function deriveSettings(cluster: string, raw: RawCluster, family: Family)
   const own = Object.entries(canonicalValues(raw.settings));
   if (raw.layout !== undefined) return Object.fromEntries(own);
   const settings: Record<string, string> = {
-    ...overridable(Object.keys(raw.nodes).length),
+    ...overridable(Object.keys(raw.nodes).length, slotCount(raw)),
     ...crashSettings(raw),
     ...fencingSettings(raw),
     ...Object.fromEntries(own),
@@ -41,11 +46,11 @@ export function deriveSettings(cluster: string, raw: RawCluster, family: Family)
   return settings;
 }
 
-function overridable(nodes: number): Record<string, string> {
+function overridable(nodes: number, slots: number): Record<string, string> {
   return {
     wal_level: "replica",
-    max_wal_senders: String(Math.max(10, nodes + 4)),
-    max_replication_slots: String(Math.max(10, nodes + 2)),
+    max_wal_senders: String(Math.max(10, nodes + 4 + slots)),
+    max_replication_slots: String(Math.max(10, nodes + 2 + slots)),
     // Switching archive_mode needs a restart of every node, the command does not: on from the start, doing nothing.
     archive_mode: "on",
     archive_command: "/bin/true",

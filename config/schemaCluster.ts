@@ -240,7 +240,10 @@ export const clusterSchema = z
       .default(true)
       .describe("Data checksums. Where data have none, 'up' enables them node by node, each down meanwhile."),
     protect: z.boolean().default(false).describe("Pulumi refuses to delete anything of it, until an `up` with false."),
-    allow_drop: z.boolean().default(false).describe("Lets 'removed: true' drop roles and databases."),
+    allow_drop: z
+      .boolean()
+      .default(false)
+      .describe("Lets 'removed: true' drop roles, databases, publications and slots."),
     allow_data_loss: z
       .boolean()
       .default(false)

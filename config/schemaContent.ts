@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { SECRET_NAME, SETTING_NAME, SQL_NAME } from "./defaults";
+import { SECRET_NAME, SETTING_NAME, SLOT_NAME, SQL_NAME } from "./defaults";
 import { named, nameOf, settingValue, textOf } from "./schemaParts";
+import { publicationSchema, slotSchema } from "./schemaPublished";
 
 const roleName = (description: string) => nameOf(SQL_NAME, description);
 const ownSettings = (whom: string) =>
@@ -123,6 +124,10 @@ export const databaseSchema = z
       .optional(),
     grants: z.array(grantSchema).describe("Privileges on what there is.").optional(),
     default_privileges: z.array(defaultPrivilegeSchema).describe("Privileges on what will be made.").optional(),
+    publications: named(SQL_NAME, publicationSchema).describe("Publications to make in it, by name.").optional(),
+    slots: named(SLOT_NAME, slotSchema)
+      .describe("Logical replication slots of it, by name. A name counts in the whole cluster.")
+      .optional(),
     removed: z
       .boolean()
       .default(false)

@@ -147,6 +147,27 @@ export interface DatabaseSpec {
   readonly grants?: readonly GrantSpec[];
   /** On what the grants name nobody else may do anything. */
   readonly exclusive?: true;
+  readonly publications?: readonly PublicationSpec[];
+  readonly slots?: readonly SlotSpec[];
+}
+
+/** What is not named is left as it is, but a publication publishes what it names and nothing else. */
+export interface PublicationSpec {
+  readonly name: string;
+  readonly owner?: string;
+  readonly allTables?: true;
+  /** "sales.orders"; in order of name. */
+  readonly tables?: readonly string[];
+  /** In order of name. */
+  readonly schemas?: readonly string[];
+  /** In PostgreSQL's order. */
+  readonly publish?: readonly string[];
+}
+
+/** A logical replication slot. */
+export interface SlotSpec {
+  readonly name: string;
+  readonly plugin: string;
 }
 
 export interface GrantSpec {
@@ -165,10 +186,14 @@ export interface SchemaSpec {
   readonly owner?: string;
 }
 
-/** Roles and databases that must not be there any more, by name. */
+/** What must not be there any more, by name. */
 export interface RemovedSpec {
   readonly roles: readonly string[];
   readonly databases: readonly string[];
+  /** "shop.orders": the database and the publication in it. */
+  readonly publications?: readonly string[];
+  /** "shop.warehouse": the database and its slot. */
+  readonly slots?: readonly string[];
 }
 
 export interface HookSpec {

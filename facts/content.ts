@@ -39,6 +39,35 @@ export interface SchemaFact {
   readonly owner: string;
 }
 
+export interface PublishedTable {
+  readonly schema: string;
+  readonly name: string;
+  /** " (id, total) where (total > 10)" where a list of columns or a filter narrows it, from 15 on; else "". */
+  readonly narrowed: string;
+}
+
+export interface PublicationFact {
+  readonly name: string;
+  readonly owner: string;
+  readonly allTables: boolean;
+  /** In order of schema and name. */
+  readonly tables: readonly PublishedTable[];
+  /** In order of name; none before 15. */
+  readonly schemas: readonly string[];
+  /** In PostgreSQL's order. */
+  readonly publish: readonly string[];
+}
+
+/** A replication slot that outlives its session; physical ones have no database and no plugin. */
+export interface SlotFact {
+  readonly name: string;
+  readonly database: string | null;
+  readonly plugin: string | null;
+  readonly active: boolean;
+  /** The WAL it was to keep is gone: nobody can read from it again. */
+  readonly lost: boolean;
+}
+
 export interface DatabaseFact {
   readonly name: string;
   readonly owner: string;
@@ -54,12 +83,15 @@ export interface DatabaseFact {
   readonly extensions: readonly ExtensionFact[];
   /** Those of people, in order of name. */
   readonly schemas: readonly SchemaFact[];
+  /** In order of name. */
+  readonly publications: readonly PublicationFact[];
 }
 
-/** What is inside an instance: its roles, and every database that lets anybody in, in order of name. */
+/** What is inside an instance: its roles, its slots, and every database that lets anybody in, in order of name. */
 export interface ContentFact {
   readonly roles: readonly RoleFact[];
   readonly databases: readonly DatabaseFact[];
+  readonly slots: readonly SlotFact[];
 }
 
 /** name=value of pg_db_role_setting, an object for each role or database: a scan each would be quadratic. */
@@ -89,14 +121,38 @@ const SHARED_SQL = `select json_build_object(
       'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', datcollate),
       'connectionLimit', datconnlimit, 'settings', coalesce(own.settings, '{}')) order by datname)
     from pg_database d ${settingsBy("setdatabase", "setrole = 0")} = d.oid where datallowconn and not datistemplate),
+  'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'database', database, 'plugin', plugin,
+      'active', active, 'lost', coalesce(wal_status = 'lost', false)) order by slot_name), '[]')
+    from pg_replication_slots where not temporary),
   'available', (select json_object_agg(name, default_version) from pg_available_extensions))::jsonb::text;`;
+
+/**
+ * Once for each stream, for DATABASE_SQL: expressions that name what came with 15, when a publication got lists of columns,
+ * filters and whole schemas. psql puts them where :narrowed and :by_schema stand.
+ */
+const SINCE_SQL = `select case when since then $sql$coalesce(' (' || (select string_agg(attname, ', ' order by attnum)
+    from pg_attribute where attrelid = prrelid and attnum = any (prattrs)) || ')', '')
+    || coalesce(' where ' || pg_get_expr(prqual, prrelid), '')$sql$ else $sql$''$sql$ end as narrowed,
+  case when since then $sql$(select coalesce(json_agg(nspname order by nspname), '[]')
+    from pg_publication_namespace join pg_namespace n on n.oid = pnnspid where pnpubid = p.oid)$sql$
+    else $sql$'[]'::json$sql$ end as by_schema
+  from (select current_setting('server_version_num')::int >= 150000 as since) v \\gset`;
 
 /** One JSON object on one line. */
 const DATABASE_SQL = `select json_build_object('name', current_database(),
   'extensions', (select coalesce(json_agg(json_build_object('name', extname, 'version', extversion,
     'schema', extnamespace::regnamespace::text) order by extname), '[]') from pg_extension),
   'schemas', (select coalesce(json_agg(json_build_object('name', nspname, 'owner', pg_get_userbyid(nspowner)) order by nspname), '[]')
-    from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'))::jsonb::text;`;
+    from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'),
+  'publications', (select coalesce(json_agg(json_build_object('name', pubname, 'owner', pg_get_userbyid(pubowner),
+      'allTables', puballtables, 'schemas', :by_schema, 'publish', array_remove(array[case when pubinsert then 'insert' end,
+        case when pubupdate then 'update' end, case when pubdelete then 'delete' end,
+        case when pubtruncate then 'truncate' end], null),
+      'tables', (select coalesce(json_agg(json_build_object('schema', nspname, 'name', relname, 'narrowed', :narrowed)
+          order by nspname, relname), '[]')
+        from pg_publication_rel join pg_class c on c.oid = prrelid join pg_namespace n on n.oid = relnamespace
+        where prpubid = p.oid)) order by pubname), '[]')
+    from pg_publication p))::jsonb::text;`;
 
 /**
  * SQL that makes a line of psql for each database: go there. First a value of a connection string, in which a backslash
@@ -108,13 +164,14 @@ const CONNECT_SQL = `select format(E'\\\\connect -reuse-previous=on ''%s''', rep
   from pg_database where datallowconn and not datistemplate order by datname`;
 
 type Shared = Omit<ContentFact, "databases"> & {
-  readonly databases: readonly Omit<DatabaseFact, "extensions" | "schemas">[];
+  readonly databases: readonly Omit<DatabaseFact, "extensions" | "schemas" | "publications">[];
   readonly available: Readonly<Record<string, string>> | null;
 };
 type Inside = {
   readonly name: string;
   readonly extensions: readonly Omit<ExtensionFact, "available">[];
   readonly schemas: readonly SchemaFact[];
+  readonly publications: readonly PublicationFact[];
 };
 
 /** Where there are so many databases, several streams go through them: a login takes 5 ms of a server. */
@@ -135,8 +192,9 @@ ${CONNECT_SQL};
 SQL
 ) || exit 1
 shared=${sh(SHARED_SQL)}
+since=${sh(SINCE_SQL)}
 inside=${sh(DATABASE_SQL)}
-through() { while IFS= read -r connect; do printf '%s\\n%s\\n' "$connect" "$inside"; done; }
+through() { printf '%s\\n' "$since"; while IFS= read -r connect; do printf '%s\\n%s\\n' "$connect" "$inside"; done; }
 if [ "$(printf '%s\\n' "$connects" | wc -l)" -le ${MANY} ]; then
   { printf '%s\\n' "$shared"; printf '%s\\n' "$connects" | through; } | ask
   exit
@@ -154,9 +212,13 @@ cat "$answers"/*`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(stderr.trim());
       const [first = "", ...rest] = stdout.split("\n").filter((line) => line !== "");
-      const { roles, databases, available } = JSON.parse(first) as Shared;
+      const { roles, databases, slots, available } = JSON.parse(first) as Shared;
       const inside = new Map(rest.map((line) => JSON.parse(line) as Inside).map((found) => [found.name, found]));
-      return { roles, databases: databases.map((database) => whole(database, inside.get(database.name), available)) };
+      return {
+        roles,
+        databases: databases.map((database) => whole(database, inside.get(database.name), available)),
+        slots,
+      };
     },
   };
 }
@@ -179,5 +241,6 @@ function whole(
 ): DatabaseFact {
   if (inside === undefined) throw new Error(`the database ${database.name} is listed and does not answer`);
   const extensions = inside.extensions.map((e) => ({ ...e, available: available?.[e.name] ?? null }));
-  return { ...database, extensions, schemas: inside.schemas };
+  const { schemas, publications } = inside;
+  return { ...database, extensions, schemas, publications };
 }

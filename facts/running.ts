@@ -31,6 +31,8 @@ export interface Slot {
   readonly name: string;
   readonly active: boolean;
   readonly walStatus: string | null;
+  /** Undefined is as good as false. */
+  readonly isLogical?: boolean;
 }
 
 /** What repmgr needs of its role; all roles are read on the primary alone (content.ts). */
@@ -137,8 +139,8 @@ export const RUNNING_SQL = `select json_build_object(
   'waitsToApply', exists (select from pg_stat_activity where backend_type = 'startup' and wait_event = 'RecoveryApplyDelay'),
   'replicas', (select coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'syncState', sync_state,
       'lagBytes', coalesce(pg_wal_lsn_diff(l.lsn, replay_lsn), 0))), '[]') from pg_stat_replication),
-  'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'active', active, 'walStatus', wal_status)), '[]')
-    from pg_replication_slots),
+  'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'active', active, 'walStatus', wal_status,
+      'isLogical', slot_type = 'logical')), '[]') from pg_replication_slots),
   'roles', (select coalesce(json_agg(json_build_object('name', rolname, 'login', rolcanlogin, 'superuser', rolsuper,
       'replication', rolreplication, 'verifier', rolpassword)), '[]') from pg_authid where rolname = 'repmgr'),
   'hasRepmgr', exists (select from pg_database where datname = 'repmgr'))::jsonb::text

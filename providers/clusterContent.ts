@@ -4,8 +4,10 @@ import { sqlAction } from "./commands";
 import { databaseDifferences, databaseRefusals, foundDatabase } from "./databaseContent";
 import type { Difference } from "./difference";
 import { HEALTHY_CLUSTER, type ManagedRole, type PgClusterFacts, type PgClusterInputs } from "./pgCluster";
-import { dropRefusals, drops, stillThere } from "./removalContent";
+import { publicationRefusals } from "./publicationContent";
+import { dropRefusals, drops, goneOf, type OursSpec } from "./removalContent";
 import { foundRole, roleDifferences } from "./roleContent";
+import { slotDifferences, slotPaths, slotRefusals } from "./slotContent";
 
 /** So many differences are named in the reason of a transaction; what is shown as data is there besides. */
 const MOST_NAMED = 12;
@@ -24,7 +26,7 @@ export function foundDatabases(inputs: PgClusterInputs, have: PgClusterFacts): P
   if (livePrimaries(have.view)[0] === undefined) return inputs.databases;
   return inputs.databases.flatMap((want) => {
     const found = have.content.databases.find(({ name }) => name === want.name);
-    return found === undefined ? [] : [foundDatabase(want, found, have.privileges[want.name])];
+    return found === undefined ? [] : [foundDatabase(want, found, have.privileges[want.name], have.content.slots)];
   });
 }
 
@@ -32,11 +34,23 @@ export function foundDatabases(inputs: PgClusterInputs, have: PgClusterFacts): P
 export function foundRemoved(inputs: PgClusterInputs, have: PgClusterFacts): PgClusterInputs["removed"] {
   const { removed } = inputs;
   if (removed === undefined || livePrimaries(have.view)[0] === undefined) return removed;
-  const there = stillThere(inputs, have.content);
-  return {
-    roles: removed.roles.filter((name) => !there.roles.includes(name)),
-    databases: removed.databases.filter((name) => !there.databases.includes(name)),
-  };
+  return goneOf(inputs, have.content);
+}
+
+/** The managed logical slots that are there; undefined where none was ever managed. */
+export function foundLogicalSlots(inputs: PgClusterInputs, have: PgClusterFacts): readonly string[] | undefined {
+  const isManaged = inputs.databases.some(({ slots }) => slots !== undefined);
+  if (livePrimaries(have.view)[0] === undefined || (!isManaged && inputs.logicalSlots === undefined))
+    return inputs.logicalSlots;
+  return slotPaths(inputs.databases, have.content.slots);
+}
+
+/** What a review has to keep in mind, because no look at the hosts tells it once a slot is gone. */
+export function foundOurs(inputs: PgClusterInputs, have: PgClusterFacts): OursSpec | undefined {
+  const before = [...(inputs.ours?.made ?? []), ...(inputs.logicalSlots ?? [])];
+  const made = new Set([...before, ...(foundLogicalSlots(inputs, have) ?? [])]);
+  if (made.size === 0) return inputs.ours;
+  return { roles: [], databases: [], ...inputs.ours, made: [...made].sort() };
 }
 
 /** "as wanted", or what else differs: passwords, whose value nobody may see, and extensions that need an update. */
@@ -50,25 +64,68 @@ export function contentState(want: PgClusterInputs, have: PgClusterFacts): strin
  * What has to be done on the primary: what follows one another in one database is one transaction, so that a cut or a
  * failover leaves all of it or nothing.
  */
-export function planContent(want: PgClusterInputs, have: PgClusterFacts, { member }: LiveMember): Action[] {
-  return transactions(differences(want, have)).map((parts) => {
+export function planContent(want: PgClusterInputs, have: PgClusterFacts, primary: LiveMember): Action[] {
+  const slots = isLogical(primary) ? newSlots(want, have) : [];
+  return planned(want, [...differences(want, have), ...slots], primary);
+}
+
+/** In a preview: the slots that are made once the primary has been restarted for them. */
+export function foreseeSlots(want: PgClusterInputs, have: PgClusterFacts): Action[] {
+  const primary = livePrimaries(have.view)[0];
+  return primary === undefined || isLogical(primary) ? [] : planned(want, newSlots(want, have), primary);
+}
+
+function newSlots(want: PgClusterInputs, { content }: PgClusterFacts): Difference[] {
+  return slotDifferences(want.databases, content.slots, want.ours?.made ?? []);
+}
+
+function isLogical({ facts }: LiveMember): boolean {
+  return facts.running.settings.wal_level?.setting === "logical";
+}
+
+function planned(want: PgClusterInputs, all: readonly Difference[], { member }: LiveMember): Action[] {
+  return transactions(all).map((parts) => {
     const statements = parts.flatMap(({ sql }) => sql);
     const sql = statements.length === 1 ? statements : ["begin;", ...statements, "commit;"];
     const on = { host: member.host, database: parts[0]?.database ?? "postgres" };
     const action = sqlAction(want, on, reason(parts), sql);
-    return parts.some(({ isDrop }) => isDrop === true) ? { ...action, effect: "drop" } : action;
+    if (parts.some(({ isDrop }) => isDrop === true)) return { ...action, effect: "drop" };
+    return parts.some(({ isLoss }) => isLoss === true) ? { ...action, effect: "loss" } : action;
   });
 }
 
-/** What cannot become as wanted, each with what to do. */
-export function contentRefusals(want: PgClusterInputs, { content, removal }: PgClusterFacts): string[] {
-  return [...databaseRefusals(want.databases, content.databases), ...dropRefusals(want, content, removal)];
+/**
+ * What cannot become as wanted, each with what to do.
+ * @param restarts the primary is going to be restarted for its wal_level
+ */
+export function contentRefusals(
+  want: PgClusterInputs,
+  have: PgClusterFacts,
+  primary: LiveMember,
+  restarts: boolean,
+): string[] {
+  const { content, removal } = have;
+  const cannot = newSlots(want, have).length > 0 && !isLogical(primary) && !restarts;
+  const { member, facts } = primary;
+  return [
+    ...databaseRefusals(want.databases, content.databases),
+    ...publicationRefusals(want.databases, content.databases, have.publishable),
+    ...slotRefusals(want.databases, content.slots),
+    ...(cannot
+      ? [
+          `${member.node} runs with wal_level ${facts.running.settings.wal_level?.setting ?? "unknown"}, below which no logical slot can be made; ` +
+            `write 'wal_level: logical' under 'settings' of the cluster`,
+        ]
+      : []),
+    ...dropRefusals(want, content, removal),
+  ];
 }
 
-function differences(want: PgClusterInputs, { content, privileges, removal }: PgClusterFacts): Difference[] {
+function differences(want: PgClusterInputs, have: PgClusterFacts): Difference[] {
+  const { content, privileges, publishable, removal } = have;
   return [
     ...roleDifferences(want, content.roles),
-    ...databaseDifferences(want.databases, content.databases, privileges, want.version),
+    ...databaseDifferences(want.databases, content.databases, privileges, publishable, want.version),
     ...drops(want, content, removal),
   ];
 }

@@ -1,16 +1,19 @@
 import type { DatabaseSpec, SchemaSpec } from "../config/types";
-import type { DatabaseFact, SchemaFact } from "../facts/content";
+import type { ContentFact, DatabaseFact, SchemaFact } from "../facts/content";
 import type { PrivilegesFact } from "../facts/privileges";
 import { sqlIdentifier, sqlLiteral } from "../ssh/quote";
 import { type Difference, settingChanges, shownSettings } from "./difference";
 import { extensionDifferences, foundExtensions } from "./extensionContent";
 import { foundGrants, privilegeDifferences } from "./privilegeContent";
+import { foundPublications, type Publishable, publicationDifferences } from "./publicationContent";
+import { foundSlots } from "./slotContent";
 
 /** A managed database as it is found; what it is not managed for is not shown. */
 export function foundDatabase(
   want: DatabaseSpec,
   found: DatabaseFact,
   privileges: PrivilegesFact | undefined,
+  slots: ContentFact["slots"],
 ): DatabaseSpec {
   return {
     ...want,
@@ -23,6 +26,8 @@ export function foundDatabase(
     extensions: foundExtensions(want, found),
     ...(want.schemas === undefined ? {} : { schemas: want.schemas.flatMap((schema) => foundSchema(schema, found)) }),
     ...(want.grants === undefined ? {} : { grants: foundGrants(want, privileges) }),
+    ...(want.publications === undefined ? {} : { publications: foundPublications(want, found) }),
+    ...(want.slots === undefined ? {} : { slots: foundSlots(want, slots) }),
   };
 }
 
@@ -31,6 +36,7 @@ export function databaseDifferences(
   wanted: readonly DatabaseSpec[],
   found: readonly DatabaseFact[],
   privileges: Readonly<Record<string, PrivilegesFact>>,
+  publishable: Publishable,
   version: number,
 ): Difference[] {
   const pairs = wanted.map((want) => [want, found.find(({ name }) => name === want.name)] as const);
@@ -43,6 +49,7 @@ export function databaseDifferences(
       ...schemaDifferences(want, have?.schemas ?? []),
       ...extensionDifferences(want, have),
       ...privilegeDifferences(want, privileges[want.name]),
+      ...publicationDifferences(want, have, publishable),
     ]),
   ];
 }

@@ -18,6 +18,7 @@ export interface Foreseen {
 const BY_WEIGHT: readonly Effect[] = [
   "upgrade",
   "drop",
+  "loss",
   "switchover",
   "restart",
   "stop",

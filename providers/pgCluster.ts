@@ -3,13 +3,23 @@ import { contentProbe, type ContentFact, primaryContentProbe } from "../facts/co
 import { fileProbe } from "../facts/file";
 import { type PrivilegesFact, privilegesProbe } from "../facts/privileges";
 import type { Probe } from "../facts/probe";
+import { publishableProbe } from "../facts/publishable";
 import { type RemovalFact, removalProbe } from "../facts/removal";
 import { clusterPaths, unitPath } from "../families";
 import { type ClusterInputs, type ClusterView, isLive, livePrimaries, observeCluster } from "./cluster";
 import { asPostgres } from "./commands";
-import { contentState, foundDatabases, foundRemoved, foundRoles } from "./clusterContent";
+import {
+  contentState,
+  foreseeSlots,
+  foundDatabases,
+  foundLogicalSlots,
+  foundOurs,
+  foundRemoved,
+  foundRoles,
+} from "./clusterContent";
 import { recallOurs, type RemovalInputs, stillThere } from "./removalContent";
 import { privilegesAsked } from "./privilegeContent";
+import { type Publishable, tablesAsked } from "./publicationContent";
 import { planCluster, planClusterDelete, waitForAnother } from "./pgClusterPlan";
 import { describeCluster, type HistoryEntry, type NodeReport, roleOf } from "./clusterReport";
 import type { TreeInputs } from "./handover";
@@ -50,6 +60,8 @@ export interface PgClusterInputs extends TreeInputs, RemovalInputs {
   readonly caFile?: string;
   readonly pendingRestart: readonly string[];
   readonly repmgrd: string;
+  /** The output of the last run, which a review gets among its inputs. */
+  readonly logicalSlots?: readonly string[];
 }
 
 export const HEALTHY_CLUSTER = { content: "as wanted", pendingRestart: [], repmgrd: "watching" } as const;
@@ -59,6 +71,8 @@ export interface PgClusterFacts {
   readonly content: ContentFact;
   /** By database, of those whose privileges are managed. */
   readonly privileges: Readonly<Record<string, PrivilegesFact>>;
+  /** Asked for only where tables are wanted in a publication and are not in it. */
+  readonly publishable: Publishable;
   /** Node to the text of its unit; asked for only where a new one is worth a restart. */
   readonly units: Readonly<Record<string, string | undefined>>;
   /** Asked for only where something is to be dropped. */
@@ -75,6 +89,8 @@ export interface PgClusterOutputs {
   readonly history: readonly HistoryEntry[];
   /** Database to connection string, without password. */
   readonly connectionStrings: Readonly<Record<string, string>>;
+  /** "shop.warehouse"; absent where none is managed. */
+  readonly logicalSlots?: readonly string[];
 }
 
 export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutputs> = {
@@ -112,19 +128,23 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
     const primary = livePrimaries(found.view)[0];
     const units = await observeUnits(ctx, inputs, found.view);
     const isAsked = primary !== undefined && mayMove(inputs, { ...found, units }, primary.member.node);
-    const [privileges, removal, handover] = await Promise.all([
+    const [privileges, publishable, removal, handover] = await Promise.all([
       observePrivileges(ctx, inputs, found),
+      observePublishable(ctx, inputs, found),
       observeRemoval(ctx, inputs, found),
       isAsked ? observeHandover(ctx, inputs, found.view) : {},
     ]);
-    return { ...found, units, privileges, ...(removal === undefined ? {} : { removal }), handover };
+    return { ...found, units, privileges, publishable, ...(removal === undefined ? {} : { removal }), handover };
   },
 
   isAbsent: ({ view }) => view.every(({ facts }) => facts.data !== "present"),
 
   plan: planCluster,
   retryAfter: waitForAnother,
-  foresee: (want, have) => planCluster(want, have, foreseenRestarts(want, have.view, have.units)),
+  foresee: (want, have) => [
+    ...planCluster(want, have, foreseenRestarts(want, have.view, have.units)),
+    ...foreseeSlots(want, have),
+  ],
 
   sumUp(inputs, { view }) {
     const { primary, timeline } = describeCluster(inputs, view);
@@ -132,12 +152,15 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
   },
 
   project(inputs, have) {
+    const ours = foundOurs(inputs, have);
+    const logicalSlots = foundLogicalSlots(inputs, have);
     return {
       inputs: {
         ...inputs,
         roles: foundRoles(inputs, have),
         databases: foundDatabases(inputs, have),
         ...(inputs.removed === undefined ? {} : { removed: foundRemoved(inputs, have) }),
+        ...(ours === undefined ? {} : { ours }),
         ...(inputs.preferredPrimary === undefined ? {} : { preferredPrimary: primaryOf(inputs, have.view) }),
         content: contentState(inputs, have),
         ...(inputs.synchronous === undefined
@@ -157,7 +180,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
           .map(({ node, needs }) => `${node}: ${needs.join(", ")}`),
         repmgrd: repmgrdState(have.view),
       },
-      outputs: describeCluster(inputs, have.view),
+      outputs: { ...describeCluster(inputs, have.view), ...(logicalSlots === undefined ? {} : { logicalSlots }) },
     };
   },
 
@@ -167,7 +190,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
 async function observeContent(ctx: Ctx, inputs: ClusterInputs): Promise<Pick<PgClusterFacts, "view" | "content">> {
   const view = await observeCluster(ctx, inputs);
   const primary = livePrimaries(view)[0];
-  if (primary === undefined) return { view, content: { roles: [], databases: [] } };
+  if (primary === undefined) return { view, content: { roles: [], databases: [], slots: [] } };
   const { host } = primary.member;
   const content = await ctx.ask(host, contentQuestion(inputs));
   // A primary with a standby.signal that somebody has put there since its start.
@@ -203,6 +226,18 @@ async function observePrivileges(
   const asked = privilegesAsked(inputs.databases, existing);
   if (primary === undefined || asked.length === 0) return {};
   return ctx.ask(primary.member.host, privilegesProbe(psql(inputs), asked));
+}
+
+/** Asks nothing where every table is published that is to be. */
+async function observePublishable(
+  ctx: Ctx,
+  inputs: PgClusterInputs,
+  { view, content }: Pick<PgClusterFacts, "view" | "content">,
+): Promise<Publishable> {
+  const primary = livePrimaries(view)[0];
+  const asked = tablesAsked(inputs.databases, content.databases);
+  if (primary === undefined || asked.length === 0) return {};
+  return ctx.ask(primary.member.host, publishableProbe(psql(inputs), asked));
 }
 
 /** Asks nothing where nothing is left of what is marked as removed. */

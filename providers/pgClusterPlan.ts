@@ -37,7 +37,10 @@ export function planCluster(
   let others = planPause(want, have.view, "unpause");
   try {
     others = [...planSynchronous(want, have.view, primary), ...content, ...others];
-    const never = contentRefusals(want, have);
+    const isRestarted = restarts.some(
+      ({ node, settings }) => node === primary.member.node && settings.includes("wal_level"),
+    );
+    const never = contentRefusals(want, have, primary, isRestarted);
     if (never.length > 0) throw new Refused(`cluster ${want.cluster}: ${never.join("; ")}`);
     return [...others, ...planMove(want, have, restarts)];
   } catch (error) {

@@ -20,6 +20,7 @@ import { expectedUpstream, knowsItself } from "./nodeState";
 import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
 import { planRevival } from "./revive";
 import { refuseStrangers } from "./stranger";
+import { refuseLowerLevel } from "./walLevel";
 
 const HBA = "pg_hba.conf";
 export const DIRECTORY_OWNERSHIP = "postgres:postgres 0700";
@@ -29,6 +30,7 @@ export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Act
   const self = memberOf(have.view, want.node);
   refuseForeignData(want, have, self);
   refuseStrangers(want, have.view);
+  refuseLowerLevel(want, self);
   const tls = planTlsFiles(want, have);
   const first = [...planPassFile(want, have), ...tls, ...planDoor(want, have)];
   if (self.facts.data !== "present") return [...first, ...planData(want, have, self)];

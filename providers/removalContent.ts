@@ -1,71 +1,145 @@
-import type { RemovedSpec } from "../config/types";
+import type { DatabaseSpec, RemovedSpec } from "../config/types";
 import type { ContentFact } from "../facts/content";
 import type { RemovalFact } from "../facts/removal";
-import { sqlIdentifier } from "../ssh/quote";
+import { sqlIdentifier, sqlLiteral } from "../ssh/quote";
 import type { Difference } from "./difference";
 
 export interface RemovalInputs {
   readonly cluster: string;
-  /** Roles and databases that must not exist. */
+  /** What must not exist. */
   readonly removed?: RemovedSpec;
   /** Those among them that this program has deployed, as the state knows; nothing else is dropped. */
-  readonly ours?: RemovedSpec;
+  readonly ours?: OursSpec;
+}
+
+export interface OursSpec extends RemovedSpec {
+  /** "shop.warehouse": wanted slots that were there once: who read from one of them that is not there now has lost its place. */
+  readonly made?: readonly string[];
 }
 
 const NONE: RemovedSpec = { roles: [], databases: [] };
 
 /** Those that are marked as removed and are still there. */
-export function stillThere({ removed = NONE }: RemovalInputs, { roles, databases }: ContentFact): RemovedSpec {
+export function stillThere({ removed = NONE }: RemovalInputs, content: ContentFact): Required<RemovedSpec> {
+  const { roles, databases, slots } = content;
+  const published = databases.flatMap(({ name, publications }) => publications.map((p) => `${name}.${p.name}`));
+  const kept = slots.map((slot) => `${slot.database ?? ""}.${slot.name}`);
   return {
     roles: removed.roles.filter((name) => roles.some((role) => role.name === name)),
     databases: removed.databases.filter((name) => databases.some((database) => database.name === name)),
+    publications: (removed.publications ?? []).filter((name) => published.includes(name)),
+    slots: (removed.slots ?? []).filter((name) => kept.includes(name)),
   };
 }
 
-/** What the state tells of what is to be dropped: it was deployed the last time, or was about to be dropped. */
-export function recallOurs(
-  before: RemovalInputs & {
-    readonly roles?: readonly { name: string }[];
-    readonly databases?: readonly { name: string }[];
-  },
-  { removed }: RemovalInputs,
-): RemovedSpec | undefined {
-  if (removed === undefined) return undefined;
-  const known = (kind: "roles" | "databases") => (name: string) =>
-    before[kind]?.some((one) => one.name === name) === true || before.ours?.[kind].includes(name) === true;
-  return { roles: removed.roles.filter(known("roles")), databases: removed.databases.filter(known("databases")) };
+/** What is marked as removed and is gone. */
+export function goneOf(inputs: RemovalInputs, content: ContentFact): RemovedSpec {
+  const { roles, databases, publications, slots } = inputs.removed ?? NONE;
+  const there = stillThere(inputs, content);
+  const gone = (names: readonly string[], still: readonly string[]) => names.filter((name) => !still.includes(name));
+  return {
+    roles: gone(roles, there.roles),
+    databases: gone(databases, there.databases),
+    ...(publications === undefined ? {} : { publications: gone(publications, there.publications) }),
+    ...(slots === undefined ? {} : { slots: gone(slots, there.slots) }),
+  };
 }
 
-/** Databases first: what a role owns in them goes with them. */
+interface Deployed extends RemovalInputs {
+  readonly roles?: readonly { readonly name: string }[];
+  readonly databases?: readonly Pick<DatabaseSpec, "name" | "publications" | "slots">[];
+}
+
+/**
+ * What the state tells of what is to be dropped: it was deployed the last time, or was about to be dropped. And of the slots
+ * that are wanted, those that were there once.
+ */
+export function recallOurs(before: Deployed, { removed, databases }: Deployed): OursSpec | undefined {
+  const wanted = within(databases, "slots");
+  const made = (before.ours?.made ?? []).filter((name) => wanted.includes(name));
+  if (removed === undefined && made.length === 0) return undefined;
+  const { roles, databases: gone, publications, slots } = removed ?? NONE;
+  const known = (kind: keyof RemovedSpec, deployed: readonly string[]) => (name: string) =>
+    deployed.includes(name) || before.ours?.[kind]?.includes(name) === true;
+  const all = (these: readonly { readonly name: string }[] = []) => these.map(({ name }) => name);
+  const published = known("publications", within(before.databases, "publications"));
+  const read = known("slots", within(before.databases, "slots"));
+  return {
+    roles: roles.filter(known("roles", all(before.roles))),
+    databases: gone.filter(known("databases", all(before.databases))),
+    ...(publications === undefined ? {} : { publications: publications.filter(published) }),
+    ...(slots === undefined ? {} : { slots: slots.filter(read) }),
+    ...(made.length === 0 ? {} : { made }),
+  };
+}
+
+/** "shop.orders" */
+function within(databases: Deployed["databases"] = [], kind: "publications" | "slots"): string[] {
+  return databases.flatMap((database) => (database[kind] ?? []).map(({ name }) => `${database.name}.${name}`));
+}
+
+/** What is inside of databases first, then these: what a role owns in them goes with them. */
 export function drops(inputs: RemovalInputs, content: ContentFact, removal: RemovalFact | undefined): Difference[] {
-  const there = stillThere(inputs, content);
-  const databases = there.databases.filter((name) => databaseObstacle(inputs, name, removal) === undefined);
-  const roles = there.roles.filter((name) => roleObstacle(inputs, name, removal, databases) === undefined);
+  const going = toDrop(inputs, content, removal);
   return [
-    ...databases.map((name) => drop("database", name, { isAlone: true })),
-    ...roles.map((name) => drop("role", name, {})),
+    ...going.publications.map((path) => dropWithin("publication", path)),
+    ...going.slots.map((path) => dropWithin("slot", path)),
+    ...going.databases.map((name) => drop("database", name, { isAlone: true })),
+    ...going.roles.map((name) => drop("role", name, {})),
   ];
 }
 
 /** Why what is marked as removed stays, each with what to do. */
 export function dropRefusals(inputs: RemovalInputs, content: ContentFact, removal: RemovalFact | undefined): string[] {
   const there = stillThere(inputs, content);
-  const going = there.databases.filter((name) => databaseObstacle(inputs, name, removal) === undefined);
+  const going = toDrop(inputs, content, removal);
   return [
-    ...there.databases.flatMap((name) => databaseObstacle(inputs, name, removal) ?? []),
-    ...there.roles.flatMap((name) => roleObstacle(inputs, name, removal, going) ?? []),
+    ...there.publications.flatMap((path) => publicationObstacle(inputs, path) ?? []),
+    ...there.slots.flatMap((path) => slotObstacle(inputs, path, content) ?? []),
+    ...there.databases.flatMap((name) => databaseObstacle(inputs, name, removal, going.slots) ?? []),
+    ...there.roles.flatMap((name) => roleObstacle(inputs, name, removal, going.databases) ?? []),
   ];
 }
 
-function databaseObstacle({ ours }: RemovalInputs, name: string, removal?: RemovalFact): string | undefined {
+function toDrop(inputs: RemovalInputs, content: ContentFact, removal: RemovalFact | undefined): Required<RemovedSpec> {
+  const there = stillThere(inputs, content);
+  const slots = there.slots.filter((path) => slotObstacle(inputs, path, content) === undefined);
+  const databases = there.databases.filter((name) => databaseObstacle(inputs, name, removal, slots) === undefined);
+  return {
+    publications: there.publications.filter((path) => publicationObstacle(inputs, path) === undefined),
+    slots,
+    databases,
+    roles: there.roles.filter((name) => roleObstacle(inputs, name, removal, databases) === undefined),
+  };
+}
+
+function publicationObstacle({ ours }: RemovalInputs, path: string): string | undefined {
+  const [database, name] = parted(path);
+  return ours?.publications?.includes(path) === true ? undefined : notOurs("publication", `${name} of ${database}`);
+}
+
+function slotObstacle({ ours }: RemovalInputs, path: string, { slots }: ContentFact): string | undefined {
+  const [database, name] = parted(path);
+  if (ours?.slots?.includes(path) !== true) return notOurs("slot", `${name} of ${database}`);
+  if (slots.find((slot) => slot.name === name)?.active !== true) return undefined;
+  return `slot ${name} of ${database} is not dropped: somebody reads from it. Stop its reader first (select * from pg_replication_slots where slot_name = '${name}')`;
+}
+
+function databaseObstacle(
+  { ours }: RemovalInputs,
+  name: string,
+  removal: RemovalFact | undefined,
+  goingSlots: readonly string[],
+): string | undefined {
   if (ours?.databases.includes(name) !== true) return notOurs("database", name);
   const { databaseSessions = {}, slots = {} } = removal ?? {};
   const sessions = databaseSessions[name] ?? 0;
   if (sessions > 0) {
     return `database ${name} is not dropped: ${counted(sessions, "other session")} in it. End them first (select * from pg_stat_activity where datname = '${name}')`;
   }
-  if ((slots[name] ?? 0) === 0) return undefined;
-  return `database ${name} is not dropped: ${counted(slots[name] ?? 0, "logical slot")} in it (select * from pg_replication_slots)`;
+  const left = (slots[name] ?? 0) - goingSlots.filter((path) => parted(path)[0] === name).length;
+  if (left <= 0) return undefined;
+  return `database ${name} is not dropped: ${counted(left, "logical slot")} in it (select * from pg_replication_slots)`;
 }
 
 function roleObstacle(
@@ -104,4 +178,25 @@ function counted(count: number, what: string): string {
 function drop(kind: "role" | "database", name: string, more: { isAlone?: true }): Difference {
   const what = `drop ${kind} ${name}`;
   return { what, database: "postgres", sql: [`drop ${kind} ${sqlIdentifier(name)};`], isDrop: true, ...more };
+}
+
+/** Alone, so that what fails beside it does not bring it back half way: a slot knows no transaction. */
+function dropWithin(kind: "publication" | "slot", path: string): Difference {
+  const [database, name] = parted(path);
+  const isSlot = kind === "slot";
+  return {
+    what: `drop ${isSlot ? "logical slot" : kind} ${name} of ${database}`,
+    database,
+    sql: [
+      isSlot ? `select pg_drop_replication_slot(${sqlLiteral(name)});` : `drop publication ${sqlIdentifier(name)};`,
+    ],
+    isDrop: true,
+    ...(isSlot ? { isAlone: true } : {}),
+  };
+}
+
+/** No name of a database has a dot in the inventory. */
+function parted(path: string): [database: string, name: string] {
+  const dot = path.indexOf(".");
+  return [path.slice(0, dot), path.slice(dot + 1)];
 }

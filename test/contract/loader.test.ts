@@ -42,7 +42,7 @@ describe("questions to a host", () => {
     // Two stand-ins for psql: each lists databases of its own, slowly, goes to each that it is told to, and knows no others.
     const psql = (names: string[]): string => {
       const shared = JSON.stringify({ roles: [], databases: names.map((name) => ({ name })), available: {} });
-      const tell = `printf '{"name":"%s","extensions":[],"schemas":[]}\\n' "$d"`;
+      const tell = `printf '{"name":"%s","extensions":[],"schemas":[],"publications":[]}\\n' "$d"`;
       return (
         `answer() { asked=$(cat); case "$asked" in *"'roles'"*) printf '%s\\n' '${shared}' ;; *connect*) sleep 0.2; ` +
         `printf 'to %s\\n' ${names.join(" ")}; return ;; esac; for d in $(printf '%s\\n' "$asked" | sed -n 's/^to //p'); do ` +
@@ -77,7 +77,7 @@ describe("questions to a host", () => {
     const psql =
       `answer() { asked=$(cat); case "$asked" in *"'roles'"*) printf '%s\\n' '${shared}' ;; *E*connect*) ` +
       `printf 'to %s\\n' ${names.join(" ")} ;; *) echo stream >&2; printf '%s\\n' "$asked" | ` +
-      `sed -n 's/^to \\(.*\\)/{"name":"\\1","extensions":[],"schemas":[]}/p' ;; esac; }; answer`;
+      `sed -n 's/^to \\(.*\\)/{"name":"\\1","extensions":[],"schemas":[],"publications":[]}/p' ;; esac; }; answer`;
     const probe = contentProbe(psql);
     const answer = await ask<ProbeAnswer>({ key: probe.key, script: probe.script, parse: (raw) => raw });
     const asked = { from: Date.now(), to: Date.now() };

@@ -60,9 +60,11 @@ export function role(name: string, over: Partial<RoleFact> = {}): RoleFact {
   return { name, login: true, inherit: true, ...off, ...none, ...over };
 }
 
+const NOTHING = { extensions: [], schemas: [], publications: [] };
+
 export function database(name: string, over: Partial<DatabaseFact> = {}): DatabaseFact {
   const made = { encoding: "UTF8", provider: "libc", locale: "C.UTF-8" } as const;
-  return { name, owner: "postgres", ...made, connectionLimit: -1, settings: {}, extensions: [], schemas: [], ...over };
+  return { name, owner: "postgres", ...made, connectionLimit: -1, settings: {}, ...NOTHING, ...over };
 }
 
 export function setting(value: string, over: Partial<LiveSetting> = {}): LiveSetting {
@@ -266,8 +268,9 @@ export function pgClusterInputs(over: Partial<PgClusterInputs> = {}): PgClusterI
 export function clusterFacts(seen: ClusterView, content: Partial<ContentFact> = {}): PgClusterFacts {
   return {
     view: seen,
-    content: { roles: [], databases: [], ...content },
+    content: { roles: [], databases: [], slots: [], ...content },
     privileges: {},
+    publishable: {},
     units: {},
     handover: calm(seen),
   };

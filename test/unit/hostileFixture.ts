@@ -84,7 +84,7 @@ export const EVERYTHING: Json = {
       },
       preferred_primary: "n2",
       package_version: "17.6-1",
-      settings: { work_mem: "8MB" },
+      settings: { work_mem: "8MB", wal_level: "logical" },
       clients: ["192.0.2.0/24"],
       tls: { ...tls, certificates: { n1: certificate, n2: certificate, n3: certificate } },
       hba: [
@@ -117,6 +117,11 @@ export const EVERYTHING: Json = {
           grants: [{ to: "app", on: "tables", schema: "sales", privileges: ["select"] }],
           default_privileges: [{ to: "app", made_by: "app", on: "tables", schema: "sales", privileges: ["select"] }],
           extensions: ["pg_trgm", { name: "hstore", version: "1.8", schema: "sales" }],
+          publications: {
+            orders: { owner: "app", tables: ["sales.orders"], publish: ["insert"] },
+            whole: { schemas: ["sales"] },
+          },
+          slots: { warehouse: { plugin: "pgoutput" } },
         },
       },
       repmgr: { password_secret: "repmgr_password", options: { event_notifications: "standby_promote" } },

@@ -116,14 +116,35 @@ test("real roles: what they may, until when, what they are members of, their set
   expect(roles[4]).toMatchObject({ login: false, inherit: false, validUntil: null });
 });
 
+const ALL = ["insert", "update", "delete", "truncate"];
+const PUBLICATIONS = [
+  {
+    ...{ name: "p1", owner: "postgres", allTables: false, schemas: [], publish: ALL },
+    tables: [
+      { schema: "sales", name: "log", narrowed: "" },
+      { schema: "sales", name: "orders", narrowed: " (id, total) where (id > 10)" },
+    ],
+  },
+  { name: "p2", owner: "postgres", allTables: true, schemas: [], publish: ["insert"], tables: [] },
+  { name: "p3", owner: "postgres", allTables: false, schemas: ["sales"], publish: ALL, tables: [] },
+];
+
+test("real slots, physical and logical", () => {
+  expect(parsed(contentProbe("psql"), recorded("content")).slots).toEqual([
+    { name: "repmgr_slot_2", database: null, plugin: null, active: true, lost: false },
+    { name: "wh", database: "app", plugin: "pgoutput", active: false, lost: false },
+  ]);
+});
+
 test("real databases, one with every quote in its name", () => {
   const shared = { encoding: "UTF8", provider: "libc", locale: "C.UTF-8", connectionLimit: -1, settings: {} };
   const own = { provider: "icu", locale: "de-DE", connectionLimit: 7, settings: { work_mem: "8MB" } };
-  const empty = { ...shared, owner: "postgres", extensions: [PLPGSQL], schemas: [PUBLIC] };
+  const empty = { ...shared, owner: "postgres", extensions: [PLPGSQL], schemas: [PUBLIC], publications: [] };
   expect(parsed(contentProbe("psql"), recorded("content")).databases).toEqual([
     {
       ...{ ...shared, ...own, name: "app", owner: "app", extensions: [HSTORE, PLPGSQL] },
       schemas: [PUBLIC, { name: "sales", owner: "app" }],
+      publications: PUBLICATIONS,
     },
     { ...empty, name: `it's "a" \\ db` },
     { ...empty, name: "postgres" },

@@ -98,6 +98,15 @@ describe("where the data comes from", () => {
   });
 });
 
+const withSlots = (isLogical: boolean) =>
+  facts.primary(
+    {},
+    {
+      settings: { wal_level: facts.setting("logical") },
+      slots: [{ name: "warehouse", active: false, walStatus: "reserved", isLogical }],
+    },
+  );
+
 describe("what it refuses to touch", () => {
   const healthy = [facts.primary(), facts.standby(2), facts.standby(3)];
   test.each<[string, Case, RegExp]>([
@@ -148,9 +157,19 @@ describe("what it refuses to touch", () => {
       bare(3, [facts.formerPrimary(2), facts.formerPrimary(2), absent]),
       /both stopped as primaries on timeline 2/,
     ],
+    [
+      "a wal_level with which it could not start again",
+      { want: { settings: { wal_level: "replica" } }, nodes: [withSlots(true), facts.standby(2), facts.standby(3)] },
+      /pg1: wal_level cannot go from logical to replica while n1 has the logical slots warehouse.*Write 'wal_level: logical'.*psql -p 5432 -c "select pg_drop_replication_slot\('warehouse'\)"/,
+    ],
   ])("%s", (_, c, message) => {
     expect(() => planOf(c)).toThrow(Refused);
     expect(() => planOf(c)).toThrow(message);
+  });
+
+  test("a lower wal_level is none of its business where the slots are physical", () => {
+    const want = { settings: { wal_level: "replica" } };
+    expect(() => planOf({ want, nodes: [withSlots(false), facts.standby(2), facts.standby(3)] })).not.toThrow();
   });
 
   test("a witness has a system identifier of its own", () => {

@@ -1,4 +1,5 @@
 import { ActionFailed } from "../../actions/executor";
+import type { ContentFact } from "../../facts/content";
 import type { RemovalFact } from "../../facts/removal";
 import type { Action, WaitFor } from "../../actions/action";
 import { Refused } from "../../providers/kind";
@@ -10,7 +11,7 @@ const OLD = { roles: ["old"], databases: ["old"] };
 const THERE = { roles: [facts.role("old")], databases: [facts.database("old")] };
 const FREE: RemovalFact = { databaseSessions: {}, roleSessions: {}, slots: {}, owned: [] };
 
-function attempt(want: Partial<PgClusterInputs>, removal: Partial<RemovalFact>, there = THERE) {
+function attempt(want: Partial<PgClusterInputs>, removal: Partial<RemovalFact>, there: Partial<ContentFact> = THERE) {
   const inputs = facts.pgClusterInputs({ removed: OLD, ours: OLD, ...want });
   const have = { ...facts.clusterFacts(facts.healthy(), there), removal: { ...FREE, ...removal } };
   const { removed } = pgClusterKind.project(inputs, have).inputs;
@@ -100,6 +101,68 @@ describe("what is marked as removed", () => {
     expect(refused).toMatch(
       /database old is not dropped.*role old is not dropped: it owns, or has rights on, 1 object in old/,
     );
+  });
+});
+
+describe("what is marked as removed inside of a database", () => {
+  const removed = { roles: [], databases: ["shop"], publications: ["shop.orders"], slots: ["shop.warehouse"] };
+  const publication = {
+    ...{ name: "orders", owner: "postgres", allTables: true, tables: [], schemas: [], publish: ["insert"] },
+  };
+  const slot = { name: "warehouse", database: "shop", plugin: "pgoutput", active: false, lost: false };
+  const there = (active: boolean) => ({
+    roles: [],
+    databases: [facts.database("shop", { publications: [publication] })],
+    slots: [{ ...slot, active }],
+  });
+
+  test("and was deployed is dropped, the slot before its database", () => {
+    const seen = attempt({ removed, ours: removed }, { slots: { shop: 1 } }, there(false));
+    expect(seen.whys).toEqual([
+      ["drop publication orders of shop", "drop"],
+      ["drop logical slot warehouse of shop", "drop"],
+      ["drop database shop", "drop"],
+    ]);
+    expect(seen.sql).toContain("select pg_drop_replication_slot('warehouse');");
+    expect([seen.refused, seen.removed]).toEqual(["", { roles: [], databases: [], publications: [], slots: [] }]);
+  });
+
+  test("and is gone is as wanted", () => {
+    const seen = attempt({ removed, ours: undefined }, {}, { roles: [], databases: [] });
+    expect([seen.whys, seen.removed, seen.refused]).toEqual([[], removed, ""]);
+  });
+
+  test("and somebody reads from it stays, and so does its database", () => {
+    const seen = attempt({ removed, ours: removed }, { slots: { shop: 1 } }, there(true));
+    expect(seen.whys.map(([why]) => why)).toEqual(["drop publication orders of shop"]);
+    expect(seen.refused).toMatch(
+      /slot warehouse of shop is not dropped: somebody reads from it.*database shop is not dropped: 1 logical slot/,
+    );
+  });
+
+  test("and was never deployed stays", () => {
+    const seen = attempt(
+      { removed: { ...removed, databases: [] }, ours: { roles: [], databases: [] } },
+      {},
+      there(false),
+    );
+    expect(seen.whys).toEqual([]);
+    expect(seen.refused).toMatch(
+      /publication orders of shop is marked as removed and exists, but this program has not deployed it.*slot warehouse of shop is marked/,
+    );
+  });
+
+  test("is ours when the state has it, or had it when it was about to be dropped", () => {
+    const shop = {
+      name: "shop",
+      publications: [{ name: "orders" }],
+      slots: [{ name: "warehouse", plugin: "pgoutput" }],
+    };
+    const now = { cluster: "main", removed: { ...removed, databases: [] } };
+    const ours = { roles: [], databases: [], publications: ["shop.orders"], slots: ["shop.warehouse"] };
+    expect(recallOurs({ cluster: "main", databases: [shop] }, now)).toEqual(ours);
+    expect(recallOurs({ cluster: "main", databases: [], ours }, now)).toEqual(ours);
+    expect(recallOurs({ cluster: "main", databases: [] }, now)).toEqual({ ...ours, publications: [], slots: [] });
   });
 });
 

@@ -266,7 +266,8 @@ describe("what is asked before", () => {
         ask: (host, probe) => {
           keys.push(`${host} ${probe.key.split(" ")[0] ?? ""}`);
           const index = Number(host.replace("pg", "")) - 1;
-          if (probe.key.startsWith("content")) return Promise.resolve({ roles: [], databases: [] } as never);
+          const empty = { roles: [], databases: [], slots: [] };
+          if (probe.key.startsWith("content")) return Promise.resolve(empty as never);
           return Promise.resolve((probe.key.startsWith("instance") ? HEALTHY[index] : []) as never);
         },
       },
