@@ -4,7 +4,6 @@ import type { Probe } from "../facts/probe";
 export type Effect =
   | "upgrade"
   | "drop"
-  | "loss"
   | "switchover"
   | "initdb"
   | "witness"

@@ -89,8 +89,7 @@ function planned(want: PgClusterInputs, all: readonly Difference[], { member }: 
     const sql = statements.length === 1 ? statements : ["begin;", ...statements, "commit;"];
     const on = { host: member.host, database: parts[0]?.database ?? "postgres" };
     const action = sqlAction(want, on, reason(parts), sql);
-    if (parts.some(({ isDrop }) => isDrop === true)) return { ...action, effect: "drop" };
-    return parts.some(({ isLoss }) => isLoss === true) ? { ...action, effect: "loss" } : action;
+    return parts.some(({ isDrop }) => isDrop === true) ? { ...action, effect: "drop" } : action;
   });
 }
 
@@ -110,7 +109,7 @@ export function contentRefusals(
   return [
     ...databaseRefusals(want.databases, content.databases),
     ...publicationRefusals(want.databases, content.databases, have.publishable),
-    ...slotRefusals(want.databases, content.slots),
+    ...slotRefusals(want.databases, content.slots, want.ours?.made ?? [], member.node),
     ...(cannot
       ? [
           `${member.node} runs with wal_level ${facts.running.settings.wal_level?.setting ?? "unknown"}, below which no logical slot can be made; ` +

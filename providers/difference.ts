@@ -10,8 +10,6 @@ export interface Difference {
   /** PostgreSQL does it in no transaction: databases are made and dropped. */
   readonly isAlone?: boolean;
   readonly isDrop?: boolean;
-  /** Somebody else's work is lost, and has been before. */
-  readonly isLoss?: boolean;
 }
 
 type Settings = Readonly<Record<string, string>>;

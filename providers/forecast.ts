@@ -18,7 +18,6 @@ export interface Foreseen {
 const BY_WEIGHT: readonly Effect[] = [
   "upgrade",
   "drop",
-  "loss",
   "switchover",
   "restart",
   "stop",

@@ -17,8 +17,9 @@ export function slotPaths(wanted: readonly DatabaseSpec[], found: readonly SlotF
 }
 
 /**
- * Slots that are to be made, each by itself: PostgreSQL makes none in a transaction that has written.
- * @param known "shop.warehouse" of those that were there once: who read from one of them has lost its place
+ * Slots that are to be made, each by itself: PostgreSQL makes none in a transaction that has written. One that was there once is
+ * none of these (slotRefusals).
+ * @param known "shop.warehouse" of those that were there once
  */
 export function slotDifferences(
   wanted: readonly DatabaseSpec[],
@@ -26,26 +27,33 @@ export function slotDifferences(
   known: readonly string[],
 ): Difference[] {
   return wanted.flatMap(({ name: database, slots = [] }) =>
-    slots.flatMap((want) => {
-      const have = found.find(({ name }) => name === want.name);
-      if (have !== undefined && (have.database !== database || !have.lost)) return [];
-      const isLoss = have !== undefined || known.includes(`${database}.${want.name}`);
-      return [...(have === undefined ? [] : [clearing(database, want)]), creation(database, want, isLoss, have)];
-    }),
+    slots
+      .filter(({ name }) => !found.some((slot) => slot.name === name) && !known.includes(`${database}.${name}`))
+      .map((want) => creation(database, want)),
   );
 }
 
-/** What a slot keeps for all its life, and names that are in use. */
-export function slotRefusals(wanted: readonly DatabaseSpec[], found: readonly SlotFact[]): string[] {
+/**
+ * What a slot keeps for all its life, names that are in use, and slots that are gone: made anew, one would lead its reader over
+ * what it had not read yet without a word, so a person does that who has seen to the reader.
+ * @param on the primary's node
+ */
+export function slotRefusals(
+  wanted: readonly DatabaseSpec[],
+  found: readonly SlotFact[],
+  known: readonly string[],
+  on: string,
+): string[] {
   return wanted.flatMap(({ name: database, slots = [] }) =>
     slots.flatMap((want) => {
       const have = found.find(({ name }) => name === want.name);
-      if (have === undefined) return [];
+      if (have === undefined) return known.includes(`${database}.${want.name}`) ? [loss(database, want, on)] : [];
       if (have.database !== database) {
         const of = have.database === null ? "a physical one" : `one of the database ${have.database}`;
         return [`there is a slot ${want.name} already, ${of}: choose another name, or drop it by hand`];
       }
-      if (have.lost || have.plugin === want.plugin) return [];
+      if (have.lost) return [loss(database, want, on, have)];
+      if (have.plugin === want.plugin) return [];
       return [
         `slot ${want.name} of ${database} has the plugin ${have.plugin ?? "?"}, not ${want.plugin}, and PostgreSQL cannot change that. ` +
           `Write what it has into the inventory, or declare one of another name`,
@@ -54,37 +62,24 @@ export function slotRefusals(wanted: readonly DatabaseSpec[], found: readonly Sl
   );
 }
 
-function clearing(database: string, { name }: SlotSpec): Difference {
+function loss(database: string, { name, plugin }: SlotSpec, on: string, have?: SlotFact): string {
   const slot = sqlLiteral(name);
-  return {
-    what: `drop logical slot ${name} of ${database}: the WAL it was to keep is gone, nobody can read from it again`,
-    database,
-    sql: [
-      `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${slot} and wal_status = 'lost';`,
-    ],
-    isAlone: true,
-  };
+  const drop = have === undefined ? "" : `select pg_drop_replication_slot(${slot}); `;
+  return (
+    `the logical slot ${name} of ${database} ${have === undefined ? "is gone, as after a failover" : "has lost the WAL that it kept"}: what its ` +
+    `reader had not read yet is in no slot, and one made anew would lead it over that gap without a word. Have the reader copy its tables ` +
+    `anew, then type on ${on}, in the database ${database}: ${drop}select pg_create_logical_replication_slot(${slot}, ${sqlLiteral(plugin)})`
+  );
 }
 
-function creation(
-  database: string,
-  { name, plugin }: SlotSpec,
-  isLoss: boolean,
-  have: SlotFact | undefined,
-): Difference {
+function creation(database: string, { name, plugin }: SlotSpec): Difference {
   const slot = sqlLiteral(name);
-  const lost =
-    `the logical slot ${name} of ${database} is ${have === undefined ? "missing" : "lost"}: make it anew. What was written ` +
-    `before is not in it: whoever read from it has lost its place and has to copy its tables anew`;
   return {
-    what: isLoss
-      ? lost
-      : `create logical slot ${name} (${plugin}) in ${database}, once the transactions that run then have ended`,
+    what: `create logical slot ${name} (${plugin}) in ${database}, once the transactions that run then have ended`,
     database,
     sql: [
       `select pg_create_logical_replication_slot(${slot}, ${sqlLiteral(plugin)}) where not exists (select from pg_replication_slots where slot_name = ${slot});`,
     ],
     isAlone: true,
-    ...(isLoss ? { isLoss } : {}),
   };
 }

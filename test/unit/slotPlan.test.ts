@@ -35,8 +35,7 @@ function look(slots: readonly SlotFact[], over: Partial<PgClusterInputs> = {}, s
 
 const CREATE = `select pg_create_logical_replication_slot('warehouse', 'pgoutput') where not exists (select from pg_replication_slots where slot_name = 'warehouse');`;
 const NEW = "create logical slot warehouse (pgoutput) in shop, once the transactions that run then have ended";
-const MISSING =
-  "the logical slot warehouse of shop is missing: make it anew. What was written before is not in it: whoever read from it has lost its place and has to copy its tables anew";
+const BY_HAND = "select pg_create_logical_replication_slot('warehouse', 'pgoutput')";
 
 describe("a logical slot", () => {
   test("that is there is as wanted, whoever reads from it, and others beside it are nobody's business", () => {
@@ -64,7 +63,7 @@ describe("a logical slot", () => {
     expect(seen).toMatchObject({ whys: [[NEW, undefined]], sql: [CREATE], drift: [], refused: "", ours: undefined });
   });
 
-  test("that was there and is not any more, as after a failover, is a loss that a preview says aloud", () => {
+  test("that was there and is not any more, as after a failover, is made by a person who has seen to its reader", () => {
     const { ours } = look([], { logicalSlots: ["shop.warehouse"] });
     expect(ours).toEqual({ roles: [], databases: [], made: ["shop.warehouse"] });
     expect(look([THERE]).ours).toEqual(ours);
@@ -72,21 +71,20 @@ describe("a logical slot", () => {
     const before = { cluster: "main", databases: [{ name: "shop", extensions: [], slots: [] }], ours };
     const recalled = recallOurs(before, { cluster: "main", databases: [SHOP] });
     expect(recalled).toEqual(ours);
-    expect(look([], { ours: recalled })).toMatchObject({ whys: [[MISSING, "loss"]], sql: [CREATE] });
+    const seen = look([], { ours: recalled });
+    expect([seen.whys, seen.sql]).toEqual([[], []]);
+    expect(seen.refused).toMatch(
+      /the logical slot warehouse of shop is gone, .* over that gap without a word\..* type on n1/,
+    );
+    expect(seen.refused).toContain(`in the database shop: ${BY_HAND}`);
     expect(recallOurs(before, { cluster: "main", databases: [] })).toBeUndefined();
   });
 
-  test("whose WAL is gone is dropped and made anew, and its reader is told", () => {
+  test("whose WAL is gone is left as it is, with what to type", () => {
     const seen = look([{ ...THERE, lost: true }]);
-    expect(seen.drift).toEqual([]);
-    expect(seen.whys).toEqual([
-      [expect.stringMatching(/^drop logical slot warehouse of shop: the WAL it was to keep is gone/), undefined],
-      [MISSING.replace("missing", "lost"), "loss"],
-    ]);
-    expect(seen.sql).toEqual([
-      "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'warehouse' and wal_status = 'lost';",
-      CREATE,
-    ]);
+    expect(seen).toMatchObject({ drift: [], whys: [], sql: [] });
+    expect(seen.refused).toMatch(/the logical slot warehouse of shop has lost the WAL that it kept/);
+    expect(seen.refused).toContain(`in the database shop: select pg_drop_replication_slot('warehouse'); ${BY_HAND}`);
   });
 
   test.each<[string, Partial<SlotFact>, RegExp]>([
