@@ -1,5 +1,6 @@
 import { sh } from "../ssh/quote";
 import type { Probe } from "./probe";
+import { SELINUX_MODE, selinuxMode, type SelinuxMode } from "./selinux";
 
 export interface HostQuestion {
   readonly dataDirectory: string;
@@ -47,6 +48,8 @@ export interface HostFacts {
   /** What systemd counts that process to: "postgresql-main.service"; "" when it does not run. */
   readonly postmasterUnit: string;
   readonly listeners: readonly Listener[];
+  /** Absent where SELinux is disabled. */
+  readonly selinux?: SelinuxMode;
   /** By address: undefined when it answers, otherwise what the attempt said. */
   readonly unreachable: Readonly<Record<string, string>>;
 }
@@ -73,6 +76,7 @@ user=$(id -u postgres 2>/dev/null)
 if [ "\${user:-0}" -gt ${LAST_SYSTEM_USER} ]; then
   echo "removes=$(busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager RemoveIPC)"
 fi
+${SELINUX_MODE}
 data=${sh(dataDirectory)}
 there=$data
 while [ ! -d "$there" ]; do there=$(dirname "$there"); done
@@ -115,6 +119,7 @@ export function parseHost(text: string): HostFacts {
   const data = must("data");
   if (data !== "absent" && data !== "empty" && data !== "foreign" && data !== "present")
     throw new Error(`data=${data}`);
+  const selinux = selinuxMode(all("selinux")[0]);
   return {
     os: must("os"),
     release: must("release"),
@@ -131,6 +136,7 @@ export function parseHost(text: string): HostFacts {
     postmasterPid: Number(all("postmaster")[0] ?? 0),
     postmasterUnit: all("unit")[0] ?? "",
     listeners: all("listener").map(parseListener),
+    ...(selinux === undefined ? {} : { selinux }),
     unreachable: Object.fromEntries(all("unreachable").map((said) => said.split(/ (.*)/, 2) as [string, string])),
   };
 }

@@ -1,6 +1,7 @@
 import { sh } from "../ssh/quote";
 import { AS_POSTGRES } from "./login";
 import type { Probe } from "./probe";
+import { SELINUX_MODE, selinuxMode, type SelinuxMode } from "./selinux";
 import { parseRunning, RUNNING_SQL, REPMGR_SQL, type RepmgrFacts, type RunningFacts } from "./running";
 
 export interface InstanceQuestion {
@@ -56,6 +57,8 @@ export interface InstanceFacts {
   readonly repmgr?: RepmgrFacts;
   /** systemd's word on repmgrd: "active", "activating", "inactive", "failed". */
   readonly repmgrd: string;
+  /** Of its host; absent where SELinux is disabled. */
+  readonly selinux?: SelinuxMode;
 }
 
 /** Of a host whose machine is gone for good. */
@@ -79,6 +82,7 @@ export function instanceProbe(q: InstanceQuestion): Probe<InstanceFacts> {
     script: `d=${sh(q.dataDirectory)}
 cd /
 echo repmgrd=$(systemctl is-active ${sh(q.repmgrdUnit)})
+${SELINUX_MODE}
 if [ ! -e "$d" ]; then echo data=absent; exit 0; fi
 stat -c 'ownership=%U:%G 0%a' "$d"
 if [ -z "$(ls -A "$d")" ]; then echo data=empty; exit 0; fi
@@ -131,6 +135,7 @@ export function parseInstance(text: string): InstanceFacts {
   const control = lines.filter(([k]) => k === "control").map(([, v]) => v);
   const running = one("running");
   const repmgr = one("repmgr");
+  const selinux = selinuxMode(one("selinux"));
   return {
     data,
     ownership: one("ownership") ?? "",
@@ -145,6 +150,7 @@ export function parseInstance(text: string): InstanceFacts {
     ...(one("unitnewer") === undefined ? {} : { unitIsNewer: true }),
     ...(one("fenced") === undefined ? {} : { fenced: one("fenced") }),
     repmgrd: one("repmgrd") ?? "inactive",
+    ...(selinux === undefined ? {} : { selinux }),
     ...(repmgr === undefined || repmgr === "" ? {} : { repmgr: JSON.parse(repmgr) as RepmgrFacts }),
   };
 }

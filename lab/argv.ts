@@ -1,4 +1,5 @@
 import { type AddressPlan, machineName } from "./addresses";
+import type { GuestDisk } from "./image";
 import type { HostPaths } from "./paths";
 
 /** mount(8) for a host's disk: its own layer over saved ones over the base. @param lower topmost first */
@@ -17,6 +18,42 @@ export function nspawnArgv(plan: AddressPlan, name: string, root: string, reposi
     ...[`--machine=${machineName(plan, name)}`, `--hostname=${name}`, `--directory=${root}`],
     ...[`--network-bridge=${plan.bridge}`, "--link-journal=no", "--resolv-conf=off", "--timezone=off"],
     ...[`--bind-ro=${repository}:/srv/repository`],
+  ];
+}
+
+/** What a guest has of its own. */
+export interface GuestFiles {
+  readonly disk: string;
+  readonly identity: string;
+  readonly link: string;
+}
+
+export interface GuestNames {
+  readonly name: string;
+  readonly subnet: number;
+  readonly number: number;
+  readonly machineId: string;
+}
+
+const GUEST_MEMORY_MB = 1024;
+
+/** QEMU for one guest. Without KVM, which is rarely to be had where machines are virtual themselves. */
+export function qemuArgv(image: GuestDisk, own: GuestFiles, who: GuestNames): string[] {
+  const hex = (number: number): string => number.toString(16).padStart(2, "0");
+  const kernel = [
+    ...["root=/dev/vda", "rw", "console=ttyS0", "quiet", "security=selinux", "selinux=1", "enforcing=1"],
+    ...[`systemd.hostname=${who.name}`, `systemd.machine_id=${who.machineId}`],
+  ];
+  return [
+    ...["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", String(GUEST_MEMORY_MB)],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"],
+    ...["-kernel", image.kernel, "-initrd", image.initrd, "-append", kernel.join(" ")],
+    // A lost guest loses nothing of what it wrote, like the other hosts: this machine keeps it.
+    ...["-drive", `file=${own.disk},format=qcow2,if=virtio,cache=unsafe`],
+    ...["-drive", `file=${own.identity},format=raw,if=virtio,readonly=on`],
+    ...["-netdev", `tap,id=lab,ifname=${own.link},script=no,downscript=no`],
+    ...["-device", `virtio-net-pci,netdev=lab,mac=52:54:00:12:${hex(who.subnet)}:${hex(who.number)}`],
+    ...["-object", "rng-random,filename=/dev/urandom,id=rng", "-device", "virtio-rng-pci,rng=rng"],
   ];
 }
 

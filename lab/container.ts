@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { type AddressPlan, hostAddress, hostCgroup, linkName } from "./addresses";
 import { guestArgv, inCgroupsArgv, nspawnArgv, overlayArgv } from "./argv";
 import { BOOT_STATE, hasBooted } from "./bootState";
 import { HostCgroup } from "./cgroups";
 import { writeIdentity } from "./identity";
 import type { HostImage } from "./image";
+import { bannerSeen, type Machine } from "./machine";
 import { hasNetwork, labsOnMachine } from "./network";
 import type { HostPaths, LabPaths } from "./paths";
 import { must, run, type RunOptions, type RunResult } from "./run";
@@ -18,7 +18,7 @@ const BOOT_DEADLINE_MS = 180_000;
 const SIGRTMIN_4 = 38;
 
 /** One host: a disk of overlay layers, a control group, a systemd-nspawn container on the lab's bridge. */
-export class Container {
+export class Container implements Machine {
   readonly address: string;
   private readonly cgroup: HostCgroup;
   private readonly files: HostPaths;
@@ -152,19 +152,4 @@ function isMounted(dir: string): boolean {
   return readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
     .some((line) => line.split(" ")[4] === dir);
-}
-
-/** Looks at port 22 once. */
-function bannerSeen(address: string): Promise<true | string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: address, port: 22 });
-    const end = (seen: true | string): void => {
-      socket.destroy();
-      resolve(seen);
-    };
-    socket.setTimeout(2_000, () => end("port 22 says nothing"));
-    socket.once("data", (data) => end(data.toString("latin1").startsWith("SSH-") || "port 22 is not sshd"));
-    socket.once("error", (error) => end(`port 22: ${error.message}`));
-    socket.once("end", () => end("port 22 closes at once"));
-  });
 }

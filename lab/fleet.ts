@@ -2,10 +2,12 @@ import { mkdirSync } from "node:fs";
 import { type AddressPlan, addressPlan, hostNumber } from "./addresses";
 import { Container } from "./container";
 import { CONTROL, type Direction, type Faults, NO_FAULTS } from "./faults";
-import { builtImage, type HostImage, usualImage } from "./image";
+import { Guest } from "./guest";
+import { builtImage, type HostImage, imageAt, usualImage } from "./image";
 import { todaysImage } from "./images";
 import { ensureKeys } from "./keys";
 import { applyFaults, chooseSubnet, labsOnMachine, machineNetworks, networkUp, raiseInotify } from "./network";
+import type { Machine } from "./machine";
 import type { LabPaths } from "./paths";
 import type { Progress } from "./progress";
 import { labDirectory, labHome } from "./project";
@@ -38,11 +40,14 @@ export class Fleet {
     return Object.keys(hosts).length > 0 && hash !== undefined ? builtImage(hash) : todaysImage(usualImage());
   }
 
-  container(name: string): Container {
-    return new Container(name, this.plan(), this.paths);
+  /** A host, whether it is there or not. */
+  container(name: string): Machine {
+    const { base, hosts } = this.state();
+    const { name: image } = imageAt(hosts[name]?.base ?? base ?? "");
+    return new (image === "selinux" ? Guest : Container)(name, this.plan(), this.paths);
   }
 
-  existing(name: string): Container {
+  existing(name: string): Machine {
     hostNumber(name);
     const known = Object.keys(this.state().hosts);
     if (!known.includes(name)) {

@@ -11,7 +11,7 @@ const networkUnit = (address: string): string =>
     .join("\n");
 
 /** Unique and the same at every boot. */
-const machineId = (paths: LabPaths, host: string): string =>
+export const machineId = (paths: LabPaths, host: string): string =>
   createHash("sha256").update(`${paths.dir}\0${host}`).digest("hex").slice(0, 32);
 
 /** Writes who a host is into its mounted root: at every boot, so that a disk saved under another plan fits again. */

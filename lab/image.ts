@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { baseDirectory } from "./project";
 
-export const IMAGES = ["debian13", "redhat"] as const;
+export const IMAGES = ["debian13", "redhat", "selinux"] as const;
 
 /** What a host of the lab boots from. */
 export type ImageName = (typeof IMAGES)[number];
@@ -19,24 +19,42 @@ export interface HostImage {
   readonly repositoryKey: string;
   /** Holds the sudo password of the login "ops". */
   readonly opsPasswordFile: string;
+  /** Of a guest of QEMU, which boots from a disk of its own instead of from the layers. */
+  readonly disk?: GuestDisk;
+}
+
+export interface GuestDisk {
+  readonly root: string;
+  readonly kernel: string;
+  readonly initrd: string;
 }
 
 /** An image's place, whether it is built or not. @param hash of debian13, or of one laid over it: "<debian13>-redhat-<own>" */
 export function imageAt(hash: string): HostImage {
-  const [base = hash, name] = hash.split("-");
+  const [base = hash, layer] = hash.split("-");
+  const name = IMAGES.find((image) => image === layer) ?? "debian13";
   const dir = (of: string): string => join(baseDirectory(), of);
+  const [root, kernel, initrd] = ["root.img", "vmlinuz", "initrd"].map((file) => join(dir(hash), "disk", file)) as [
+    string,
+    string,
+    string,
+  ];
+  // A guest is Debian, and has Debian's packages.
+  const packages = dir(name === "selinux" ? base : hash);
   return {
-    name: name === "redhat" ? "redhat" : "debian13",
+    name,
     hash,
-    lower: [...new Set([hash, base])].map((layer) => join(dir(layer), "root")),
-    repository: join(dir(hash), "repository"),
-    repositoryKey: join(dir(hash), "repository.asc"),
+    lower: [...new Set([hash, base])].map((part) => join(dir(part), "root")),
+    repository: join(packages, "repository"),
+    repositoryKey: join(packages, "repository.asc"),
     opsPasswordFile: join(dir(base), "ops.password"),
+    ...(name === "selinux" ? { disk: { root, kernel, initrd } } : {}),
   };
 }
 
-export function isBuilt({ lower, repositoryKey }: HostImage): boolean {
-  return [repositoryKey, ...lower].every((path) => existsSync(path));
+export function isBuilt({ lower, repositoryKey, disk }: HostImage): boolean {
+  const own = disk === undefined ? [] : [disk.root, disk.kernel, disk.initrd];
+  return [repositoryKey, ...lower, ...own].every((path) => existsSync(path));
 }
 
 /** An image built before, today's or an older one. @throws Error when it is no longer there */
@@ -49,7 +67,7 @@ export function builtImage(hash: string): HostImage {
 /** @throws Error for a name that no image has */
 export function imageNamed(name: string): ImageName {
   const found = IMAGES.find((image) => image === name);
-  if (found === undefined) throw new Error(`no image ${JSON.stringify(name)}, there are ${IMAGES.join(" and ")}`);
+  if (found === undefined) throw new Error(`no image ${JSON.stringify(name)}, there are ${IMAGES.join(", ")}`);
   return found;
 }
 

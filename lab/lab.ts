@@ -229,6 +229,8 @@ export class Lab {
       const state = this.fleet.state();
       const all = Object.keys(state.hosts);
       if (all.length === 0) throw new Error("no hosts to save: npm run lab -- up 3");
+      const guests = all.filter((host) => this.fleet.image(host).disk !== undefined);
+      if (guests.length > 0) throw new Error(`${guests.join(", ")}: the disk of a guest cannot be saved`);
       const running = all.filter((host) => this.fleet.container(host).isRunning());
       await timed(progress, "shut down", () =>
         Promise.all(all.map((host) => this.fleet.container(host).stop(STOP_DEADLINE_MS))),

@@ -1,26 +1,19 @@
-import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { baseHash, debianSource, ensureBase } from "./base";
+import { baseHash, ensureBase } from "./base";
 import { type HostImage, imageAt, isBuilt } from "./image";
+import { buildLayer, recipeHash } from "./layered";
 import { LabLock } from "./lock";
 import { type Progress, timed } from "./progress";
-import { baseDirectory, projectRoot } from "./project";
+import { baseDirectory } from "./project";
 import { SIGNER } from "./repository";
-import { must } from "./run";
-
-const recipeDirectory = (): string => join(projectRoot(), "lab", "redhat");
 
 /** What a dnf repository of the lab's hosts of the RedHat family looks like. */
 export const DNF_REPOSITORY = { uri: "file:/srv/repository/pgdg" } as const;
 
 /** Changes exactly when the image, or the one below it, would be built in another way. */
 export function redhatHash(): string {
-  const dir = recipeDirectory();
-  const recipe = readdirSync(dir)
-    .sort()
-    .map((file) => [file, readFileSync(join(dir, file), "utf8")]);
-  return `${baseHash()}-redhat-${createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 12)}`;
+  return `${baseHash()}-redhat-${recipeHash("redhat")}`;
 }
 
 /**
@@ -39,28 +32,8 @@ export async function ensureRedhat(progress: Progress): Promise<HostImage> {
 }
 
 async function build(base: HostImage, image: HostImage): Promise<void> {
-  const dir = join(baseDirectory(), image.hash);
-  const draft = `${dir}.draft`;
-  for (const old of [draft, dir]) rmSync(old, { recursive: true, force: true });
-  for (const part of ["root", "work", "merged", "repository"]) mkdirSync(join(draft, part), { recursive: true });
-  // The mounts end with the namespace, whatever becomes of the script.
-  const argv = ["unshare", "--mount", "--propagation", "private", "sh", join(recipeDirectory(), "build.sh")];
-  await must([...argv, join(draft, "merged")], {
-    deadlineMs: 15 * 60_000,
-    what: "build the redhat image",
-    env: {
-      ...process.env,
-      LAB_BASE: base.lower.join(":"),
-      LAB_LAYER: join(draft, "root"),
-      LAB_WORK: join(draft, "work"),
-      LAB_DEBS: join(base.repository, "pool"),
-      LAB_REPOSITORY: join(draft, "repository"),
-      LAB_SOURCE: await debianSource(),
-      LAB_SIGNER: SIGNER,
-    },
-  });
-  for (const part of ["work", "merged"]) rmSync(join(draft, part), { recursive: true, force: true });
-  renameSync(draft, dir);
+  const packages = join(base.repository, "pool");
+  await buildLayer(base, image, { LAB_REPOSITORY: "repository" }, { LAB_DEBS: packages, LAB_SIGNER: SIGNER });
   // Last, so that its presence means that the image is whole.
   renameSync(join(image.repository, "key.asc"), image.repositoryKey);
 }

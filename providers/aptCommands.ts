@@ -40,6 +40,7 @@ ${isKnown || fresh !== undefined ? "" : "apt update"}
 apt --no-install-recommends install ${names} || { apt update; apt --no-install-recommends install ${names}; }`;
   },
   repair: REPAIR,
+  add: (name) => `sudo apt-get install ${name}`,
   downgrade: (name, version) => `sudo apt-get install --allow-downgrades ${name}=${version}`,
 };
 

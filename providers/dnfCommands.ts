@@ -14,6 +14,7 @@ export const dnfCommands: PackageCommands = {
     return `${DNF_SHELL}
 dnf_quiet install ${names} || dnf_quiet --refresh install ${names}`;
   },
+  add: (name) => `sudo dnf install ${name}`,
   downgrade: (name, version) => `sudo dnf downgrade ${name}-${version}`,
   disableModule: `${DNF_SHELL}
 dnf_quiet module disable postgresql`,

@@ -120,6 +120,20 @@ runuser -u postgres -- ${AT_HOME} PGPASSFILE=${sh(passFile)} ${sh(repmgr)} -f "$
   ];
 }
 
+/**
+ * Shell on "$data" and "$building": an empty directory to be filled, and those that lead to it. Where there is SELinux,
+ * what fills it may be confined, so each one that is made has its label before.
+ */
+export const MAKE_BUILDING = `parent=$(dirname "$data")
+near=$parent
+while [ ! -d "$near" ]; do near=$(dirname "$near"); done
+[ -d "$parent" ] || install -d -o postgres -g postgres -m 0755 "$parent"
+install -d -o postgres -g postgres -m 0700 "$building"
+if command -v restorecon >/dev/null; then
+  made=$building
+  while [ "$made" != "$near" ]; do restorecon "$made"; made=$(dirname "$made"); done
+fi`;
+
 /** Fills PGDATA beside its place and renames it, so that a PGDATA that exists is a whole one. */
 function building(want: ClusterInputs, fill: string): string {
   return oneAtATime(
@@ -127,8 +141,7 @@ function building(want: ClusterInputs, fill: string): string {
     `building="$data.building"
 [ ! -f "$data/PG_VERSION" ] || exit 0
 rm -rf --one-file-system "$building"
-parent=$(dirname "$data")
-[ -d "$parent" ] || install -d -o postgres -g postgres -m 0755 "$parent"
+${MAKE_BUILDING}
 ( ${fill}
 ) >&2
 [ ! -d "$data" ] || rmdir "$data"

@@ -3,7 +3,7 @@ import { clusterPaths, familyLayout } from "../families";
 import { sh, systemdWord } from "../ssh/quote";
 import type { ClusterInputs } from "./cluster";
 import { runService } from "./commands";
-import { oneAtATime } from "./instanceData";
+import { MAKE_BUILDING, oneAtATime } from "./instanceData";
 
 /** One cluster on both sides of an upgrade: the versions and the directories differ, nothing else. */
 export interface Passage {
@@ -34,8 +34,7 @@ running=
 [ -z "$pid" ] || [ "$(readlink "/proc/$pid/cwd")" != "$(readlink -f "$old")" ] || running=1
 [ -n "$running" ] || putControlBack
 rm -rf --one-file-system "$building"
-parent=$(dirname "$data")
-[ -d "$parent" ] || install -d -o postgres -g postgres -m 0755 "$parent"
+${MAKE_BUILDING}
 trap 'rm -rf --one-file-system "$building" "$work"' EXIT
 wrong=$(runuser -u postgres -- ${postgres} -D "$old" --config-file="$old/postgresql.conf" -C port 2>&1 >/dev/null) || {
   printf 'the configuration is not one for PostgreSQL ${now.version}; take out of the inventory or of conf.d what it does not know, run "pulumi up" with version ${before.version}, then upgrade: %s\\n' "$wrong" >&2

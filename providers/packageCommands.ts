@@ -10,6 +10,8 @@ export interface PackageCommands {
   readonly install: (packages: readonly string[], sources: Sources) => string;
   /** Lets an installation end that was cut in the middle; absent where nothing is ever half installed. */
   readonly repair?: string;
+  /** For a person: a package more. */
+  readonly add: (name: string) => string;
   /** For a person: back to an older version. */
   readonly downgrade: (name: string, version: string) => string;
   /** Lets a module of the distribution hide no package any more; absent where there are no modules. */

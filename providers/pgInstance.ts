@@ -1,11 +1,13 @@
 import { parseHba } from "../facts/hbaConf";
 import { existsProbe, fileProbe, type FileFact } from "../facts/file";
 import { type FormerData, formerProbe } from "../facts/formerData";
+import { labelsProbe } from "../facts/selinux";
 import { clusterPaths } from "../families";
 import { foundSettings, hasOwnership, passFileText } from "./keptInstance";
 import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
 import type { Ctx, Kind } from "./kind";
 import { equal } from "./canonical";
+import { labelProblems, labelQuestion, labelRemarks, type LabelView } from "./instanceLabels";
 import { PASS_FILE } from "./passFile";
 import { isLoaded } from "./instanceLoad";
 import { certificateExpiry, type InstanceTls, tlsStates } from "./instanceTls";
@@ -44,6 +46,8 @@ export interface PgInstanceInputs extends ClusterInputs {
   /** What a healthy host shows; with TLS the program always writes HEALTHY_TLS. */
   readonly certificate?: string;
   readonly authorities?: string;
+  /** What SELinux has otherwise than the instance needs it; the program never writes it. */
+  readonly labels?: readonly string[];
 }
 
 /** The observed part of the inputs as it is on a healthy host. */
@@ -67,6 +71,8 @@ export interface PgInstanceFacts {
   readonly primaryHba: FileFact | undefined;
   /** PGDATA.building stands beside PGDATA: an initdb, a clone or a removal that did not come to its end. */
   readonly isBuilding: boolean;
+  /** On a host with SELinux. */
+  readonly labels?: LabelView;
   /** What the node's repmgr.conf still names, where that is another place than the wanted one. */
   readonly former?: FormerData;
 }
@@ -101,6 +107,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     "tlsKey",
     "certificate",
     "authorities",
+    "labels",
   ],
   identity: ["host", "cluster", "version", "port", "dataDirectory", "layout"],
   keepsData: "its data would be left behind. Add a new node with the new value, let it follow, then remove this one",
@@ -126,15 +133,20 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
       ctx.ask(inputs.host, former),
       Promise.all(tls.map((path) => ctx.ask(inputs.host, fileProbe(path)))),
     ]);
-    const primaryHba = await askPrimaryHba(ctx, inputs, view);
+    const [primaryHba, labels] = await Promise.all([askPrimaryHba(ctx, inputs, view), askLabels(ctx, inputs, view)]);
     const facts = { view, postgresConf, hbaConf, passFile, certificate, authorities, primaryHba, isBuilding };
-    return found.former === undefined ? facts : { ...facts, former: found.former };
+    return {
+      ...facts,
+      ...(labels === undefined ? {} : { labels }),
+      ...(found.former === undefined ? {} : { former: found.former }),
+    };
   },
 
   isAbsent: ({ passFile, postgresConf, certificate, authorities, isBuilding }) =>
     [passFile, postgresConf, certificate, authorities].every((file) => file === undefined) && !isBuilding,
 
   plan: planInstance,
+  remarks: (want, have) => labelRemarks(want, have.labels),
 
   project(inputs, have) {
     const { facts } = memberOf(have.view, inputs.node);
@@ -142,12 +154,15 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     const hba = parseHba(have.hbaConf?.content ?? "");
     // A file that differs is loaded when it is put right: one property for one thing.
     const tls = tlsStates(inputs, have);
+    const labels = labelProblems(inputs, have.labels);
+    // What a state remembers of an earlier look is not there any more.
+    const { labels: _, ...others } = inputs;
     const isSettled = Object.entries({ settings, hba, ...tls }).every(([name, found]) =>
       equal(found, inputs[name as keyof PgInstanceInputs]),
     );
     return {
       inputs: {
-        ...inputs,
+        ...others,
         settings,
         hba,
         data: facts.data,
@@ -156,6 +171,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
         configuration: isSettled && !isLoaded(facts, have) ? "changed since it was last loaded" : "loaded",
         checksums: inputs.wantsChecksums && facts.control?.checksums === false ? "off" : "as wanted",
         ...tls,
+        ...(labels.length === 0 ? {} : { labels }),
       },
       outputs: {
         systemIdentifier: facts.control?.systemIdentifier ?? "",
@@ -167,6 +183,14 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
   isKnownToPeers: true,
   planDelete: planInstanceDelete,
 };
+
+/** A second question, so that it costs nothing where there is no SELinux. */
+async function askLabels(ctx: Ctx, inputs: PgInstanceInputs, view: ClusterView): Promise<LabelView | undefined> {
+  const { selinux: mode } = memberOf(view, inputs.node).facts;
+  const question = labelQuestion(inputs);
+  if (mode === undefined || question === undefined) return undefined;
+  return { mode, ...(await ctx.ask(inputs.host, labelsProbe(question))) };
+}
 
 async function askPrimaryHba(ctx: Ctx, inputs: PgInstanceInputs, view: ClusterView): Promise<FileFact | undefined> {
   const { facts, member } = memberOf(view, inputs.node);

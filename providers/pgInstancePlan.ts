@@ -13,6 +13,7 @@ import { equal } from "./canonical";
 import { cannotBuild, foundSettings, hasOwnership, ownedAs, passFileText, settingsText } from "./keptInstance";
 import { type LiveMember, livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
 import { hbaCheck, isLoaded, psql, reload } from "./instanceLoad";
+import { planLabels } from "./instanceLabels";
 import { planTlsEnd, planTlsFiles, planTlsProof } from "./instanceTls";
 import { fromPrimary, planClone, planInitdb, type Source } from "./instanceData";
 import { Refused } from "./kind";
@@ -28,11 +29,15 @@ export const DIRECTORY_OWNERSHIP = "postgres:postgres 0700";
 /** The plan of one instance: password file, data, configuration, reload. */
 export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Action[] {
   const self = memberOf(have.view, want.node);
+  refuseOtherCluster(want, have);
+  const labels = planLabels(want, have.labels);
+  // What a confined server and its programs say of data that they may not read is not the truth.
+  if (labels.length > 0 && self.facts.data === "present") return labels;
   refuseForeignData(want, have, self);
   refuseStrangers(want, have.view);
   refuseLowerLevel(want, self);
   const tls = planTlsFiles(want, have);
-  const first = [...planPassFile(want, have), ...tls, ...planDoor(want, have)];
+  const first = [...labels, ...planPassFile(want, have), ...tls, ...planDoor(want, have)];
   if (self.facts.data !== "present") return [...first, ...planData(want, have, self)];
   return [...first, ...planOwnership(want, self.facts), ...planConfiguration(want, have, tls)];
 }

@@ -5,9 +5,11 @@ import { type HostFacts, hostProbe, skewProbe } from "../facts/host";
 import { type Neighbour, neighboursProbe } from "../facts/neighbours";
 import type { PackagesFact, RepositoryFact } from "../facts/packages";
 import { packagingOf } from "../facts/packaging";
+import { labelsProbe } from "../facts/selinux";
 import { parsePostgresConf } from "../facts/postgresConf";
 import { clusterPaths, familyLayout } from "../families";
 import { anticipateReviews } from "./anticipation";
+import { type LabelView, labelQuestion } from "./instanceLabels";
 import { type BaseInputs, type Ctx, HostLost, type Kind } from "./kind";
 import { isDue, isThere, observeUpgrade, type UpgradeView } from "./majorUpgrade";
 import { planMajorUpgrade } from "./majorUpgradePlan";
@@ -77,6 +79,8 @@ export interface NodeFacts {
   readonly clusterName: string | undefined;
   /** The least by which its clock can differ from ours, in milliseconds: positive when it is ahead. */
   readonly skewMs: number;
+  /** On a host with SELinux. */
+  readonly labels?: LabelView;
 }
 
 export interface PreflightFacts {
@@ -194,6 +198,8 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
     ctx.ask(node.host, fileProbe(`${inputs.dataDirectory}/postgresql.conf`)),
     ctx.ask(node.host, skewProbe),
   ]);
+  const question = host.selinux && labelQuestion(inputs);
+  const labels = question && (await ctx.ask(node.host, labelsProbe(question)));
   const isComplete = packages.packages.every(({ state }) => state === "installed");
   const tried = isComplete ? undefined : node.repository;
   const repository = tried && (await ctx.ask(node.host, repositoryProbe(tried, inputs.packages)));
@@ -203,5 +209,6 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
     ? neighbours.filter(({ dataDirectory }) => dataDirectory !== inputs.dataDirectory)
     : neighbours;
   const formerPid = upgrade.find((seen) => seen.node.node === node.node)?.facts.former?.pid ?? 0;
-  return { host, packages, repository, neighbours: others, clusterName, formerPid, skewMs };
+  const seen = { host, packages, repository, neighbours: others, clusterName, formerPid, skewMs };
+  return host.selinux && labels ? { ...seen, labels: { mode: host.selinux, ...labels } } : seen;
 }

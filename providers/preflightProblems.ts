@@ -2,6 +2,7 @@ import type { RepositorySpec } from "../config/types";
 import { packagingOf } from "../facts/packaging";
 import { clusterPaths, familiesOf, familyLayout } from "../families";
 import type { HostFacts } from "../facts/host";
+import { semanageMissing } from "./instanceLabels";
 import { memoryProblems } from "./preflightMemory";
 import type { Finding, NodeFacts, PreflightInputs, PreflightNode } from "./preflight";
 
@@ -27,6 +28,7 @@ export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[]
       ...clockProblems(facts),
       ...memoryProblems(inputs, node, facts),
       ...ipcProblems(facts.host),
+      ...labelProblems(inputs, facts),
       ...packageProblems(inputs, node, facts),
       ...pathProblems(inputs, facts.host, failed),
     ];
@@ -140,6 +142,12 @@ function ipcProblems({ removesIpc }: HostFacts): string[] {
     `logind removes the shared memory of the user postgres, who is no system user here, when its last session ends; a running server crashes of that. ` +
       `Set RemoveIPC=no in /etc/systemd/logind.conf and type: sudo systemctl restart systemd-logind`,
   ];
+}
+
+/** Found when the data are there already, it would be found too late. */
+function labelProblems(inputs: PreflightInputs, { labels }: NodeFacts): string[] {
+  const problem = labels && semanageMissing(inputs, labels);
+  return problem === undefined ? [] : [problem];
 }
 
 function packageProblems(inputs: PreflightInputs, { repository: wanted }: PreflightNode, facts: NodeFacts): string[] {

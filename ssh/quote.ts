@@ -85,3 +85,12 @@ export function systemdWord(word: string): string {
   if (/^[^\s"'\\;]+$/.test(plain)) return plain;
   return `"${plain.replace(/["\\]/g, "\\$&")}"`;
 }
+
+/**
+ * A path as a regular expression of SELinux's file contexts that matches it alone; what separates words there stands for
+ * any character. @throws Error on NUL
+ */
+export function pathPattern(path: string): string {
+  refuse(path, /\0/, "a file context");
+  return path.replace(/[.^$?*+|[\](){}\\]/g, "\\$&").replace(/\s/g, ".");
+}

@@ -8,7 +8,7 @@ import {
   MAX_HOSTS,
   subnetOfBridge,
 } from "../../lab/addresses";
-import { guestArgv, inCgroupsArgv, nspawnArgv, overlayArgv, sshArgv } from "../../lab/argv";
+import { guestArgv, inCgroupsArgv, nspawnArgv, overlayArgv, qemuArgv, sshArgv } from "../../lab/argv";
 import { debianMirror, mmdebstrapArgv } from "../../lab/base";
 import {
   CONTROL,
@@ -168,6 +168,24 @@ describe("command lines", () => {
     expect(argv.slice(1, 3)).toEqual(["-F", "none"]);
   });
 
+  test("guests of two labs share neither a disk nor a link nor a hardware address, and their SELinux enforces", () => {
+    const disk = { root: "/root.img", kernel: "/vmlinuz", initrd: "/initrd" };
+    const [one, other] = [0, 1].map((subnet) =>
+      qemuArgv(
+        disk,
+        { disk: `/lab${subnet}/disk`, identity: `/lab${subnet}/identity`, link: `vb-lab${subnet}-pg1` },
+        { name: "pg1", subnet, number: 1, machineId: "00" },
+      ).join(" "),
+    );
+    for (const [argv = "", subnet] of [[one, 0] as const, [other, 1] as const]) {
+      expect(argv).toContain(`ifname=vb-lab${subnet}-pg1,`);
+      expect(argv).toContain(`mac=52:54:00:12:0${subnet}:01`);
+      expect(argv).toContain(`file=/lab${subnet}/disk,`);
+      expect(argv).toMatch(/ security=selinux selinux=1 enforcing=1 /);
+      expect(argv).not.toContain("/root.img");
+    }
+  });
+
   test("the base image holds no PostgreSQL", () => {
     expect(mmdebstrapArgv("/root", "http://mirror/debian").join(" ")).not.toMatch(/postgres|repmgr/);
   });
@@ -185,15 +203,23 @@ describe("images", () => {
     expect(redhat?.repository).not.toBe(base?.repository);
   });
 
-  test("that of the RedHat family is built anew with the one below it", () => {
-    expect(todaysImage("redhat").hash).toMatch(new RegExp(`^${todaysImage("debian13").hash}-redhat-[0-9a-f]{12}$`));
+  test.each(["redhat", "selinux"] as const)("%s is built anew with the one below it", (name) => {
+    expect(todaysImage(name).hash).toMatch(new RegExp(`^${todaysImage("debian13").hash}-${name}-[0-9a-f]{12}$`));
+  });
+
+  test("a guest's is a disk, and its packages are Debian's", () => {
+    const [base, guest] = ["b", "b-selinux-c"].map(imageAt);
+    const { repository, repositoryKey, opsPasswordFile } = base ?? {};
+    expect(guest).toMatchObject({ name: "selinux", repository, repositoryKey, opsPasswordFile });
+    expect(guest?.disk?.root).toMatch(/base\/b-selinux-c\/disk\/root\.img$/);
+    expect(base?.disk).toBeUndefined();
   });
 
   test("one that is no longer there, and one that never was, are errors that say what to do", () => {
     expect(() => builtImage("gone-redhat-gone")).toThrow(
       /gone-redhat-gone of these hosts is gone: npm run lab -- down/,
     );
-    expect(() => imageNamed("suse")).toThrow('no image "suse", there are debian13 and redhat');
+    expect(() => imageNamed("suse")).toThrow('no image "suse", there are debian13, redhat, selinux');
   });
 });
 

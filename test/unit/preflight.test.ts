@@ -39,6 +39,7 @@ interface Answers {
   readonly former?: string;
   readonly packages?: string;
   readonly repository?: string;
+  readonly labels?: string;
 }
 
 /** Answers as hosts would, each probe's own parser included wherever text is given. */
@@ -55,6 +56,7 @@ function world(answers: Record<string, Answers>): Ctx {
       if (probe.key === "clock") return text(`${Date.now() + (a.skewMs ?? 0)}\n`);
       if (probe.key.startsWith("packages ")) return text(a.packages ?? installed);
       if (probe.key.startsWith("repository ")) return text(a.repository ?? "");
+      if (probe.key.startsWith("labels ")) return text(a.labels ?? "");
       return a.conf === undefined ? text("", 44) : text(`postgres:postgres 0600 1.0\n${a.conf}`);
     },
   };
@@ -106,6 +108,11 @@ test.each<[string, Answers, RegExp]>([
     /port 5432 is taken by "postgres" \(pid 5365\) on 0\.0\.0\.0:5432/,
   ],
   ["files that are no data", { host: { ...fresh, data: "foreign" } }, /holds files, but no data of PostgreSQL/],
+  [
+    "SELinux, and nothing to tell it of a directory",
+    { host: { ...fresh, selinux: "enforcing" }, labels: "place=data 0 system_u:object_r:default_t:s0 /data/pg\n" },
+    /SELinux is enforcing here, and semanage.*not installed; missing: \/data\/pg is default_t.*apt-get install policycoreutils/,
+  ],
   ["a mount point", { host: { ...fresh, data: "empty", isMountPoint: true } }, /is a mount point itself.*main\/data/],
   [
     "data of another version",

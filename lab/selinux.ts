@@ -1,0 +1,33 @@
+import { baseHash, ensureBase } from "./base";
+import { type HostImage, imageAt, isBuilt } from "./image";
+import { buildLayer, recipeHash } from "./layered";
+import { LabLock } from "./lock";
+import { ensurePackages } from "./packages";
+import { type Progress, timed } from "./progress";
+import { baseDirectory } from "./project";
+
+/** What runs a guest and makes its disk; no other host of the lab needs it. */
+const GUEST_PACKAGES = ["qemu-system-x86", "qemu-utils", "e2fsprogs"];
+
+/** Changes exactly when the image, or the one below it, would be built in another way. */
+export function selinuxHash(): string {
+  return `${baseHash()}-selinux-${recipeHash("selinux")}`;
+}
+
+/**
+ * A guest with a kernel of its own: Debian with Debian's policy, enforcing, as a disk for QEMU. Built first if there is
+ * none, which takes a minute or two and the network.
+ * @throws Error with the end of the build's output
+ */
+export async function ensureSelinux(progress: Progress): Promise<HostImage> {
+  await ensurePackages(GUEST_PACKAGES, progress);
+  const image = imageAt(selinuxHash());
+  if (isBuilt(image)) return image;
+  const base = await ensureBase(progress);
+  return new LabLock(baseDirectory()).hold("build the selinux image", async () => {
+    const build = (): Promise<void> =>
+      buildLayer(base, image, { LAB_DISK: "disk" }, { LAB_REPOSITORY: base.repository });
+    if (!isBuilt(image)) await timed(progress, "build the selinux image", build);
+    return image;
+  });
+}
