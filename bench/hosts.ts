@@ -29,8 +29,8 @@ export const FILES = {
   data: [`${DATA}/postgresql.conf`, `${DATA}/pg_hba.conf`],
 } as const;
 
-/** Writes the benchmark's inventory: the lab's three hosts with the cluster of inventory/common.yml. */
-export function writeInventory(lab: Lab, path: string): void {
+/** Writes a benchmark's inventory: the lab's three hosts with the cluster of inventory/common.yml, and others beside it. */
+export function writeInventory(lab: Lab, path: string, others: Readonly<Record<string, object>> = {}): void {
   const nodes = HOSTS.map((host, index): [string, object] => [
     `n${index + 1}`,
     { id: index + 1, host, ...(index === 0 && { role: "primary" }) },
@@ -49,6 +49,7 @@ export function writeInventory(lab: Lab, path: string): void {
     hosts: Object.fromEntries(HOSTS.map((name) => [name, { address: lab.host(name).address }])),
     postgresql_clusters: {
       [CLUSTER]: { nodes: Object.fromEntries(nodes), clients: [lab.host("pg1").address.replace(/\d+$/, "0/24")] },
+      ...others,
     },
   };
   mkdirSync(dirname(path), { recursive: true });

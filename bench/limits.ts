@@ -4,6 +4,8 @@ export const LIMITS = {
   firstUp: 2.5,
   /** `pulumi preview` with refresh, nothing changed, to the preview of a program without resources. */
   preview: 2.5,
+  /** The same of five clusters on three hosts (many.ts). */
+  many: 3,
   /** SSH connections a host in a preview, or in an update without one. */
   connections: 1,
 } as const;

@@ -1,21 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { cpus, loadavg } from "node:os";
-import { ensureLabPackages, Lab, labHome, labProblem } from "../lab";
-import { endChildren } from "../scripts/childProcess";
-import { ensurePulumi } from "../scripts/pulumiCli";
+import type { Lab } from "../lab";
 import { Floor } from "./floor";
 import { bareHosts, endState, logins, proveReplication, writeInventory } from "./hosts";
 import { LIMITS, RUNS } from "./limits";
 import { describe, judge, summarize } from "./measure";
-import { Stacks, timePreview, timeUp } from "./stacks";
-
-const began = Date.now();
-const dir = join(labHome(), "bench");
-
-function say(line: string): void {
-  console.log(`[${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s] ${line}`);
-}
+import { dir, onLab, openStacks, say } from "./onLab";
+import { type Stacks, timePreview, timeUp } from "./stacks";
 
 interface Measured {
   readonly floor: number[];
@@ -38,7 +30,7 @@ async function countLogins(lab: Lab, work: () => Promise<unknown>): Promise<numb
 async function measure(lab: Lab): Promise<Measured> {
   const secrets = { main_repmgr_password: password(), app_password: password() };
   writeInventory(lab, join(dir, "inventory.yml"));
-  const stacks = new Stacks(await ensurePulumi(say), dir, secrets);
+  const stacks = await openStacks(secrets);
   const m: Measured = {
     ...{ floor: [], firstUp: [], firstUpWithPreview: [], emptyPreview: [], leanPreview: [], preview: [] },
     connections: { firstUp: [], firstUpWithPreview: [], preview: [], secondUp: [] },
@@ -119,20 +111,6 @@ SSH connections a host, an up with its preview: first ${Math.max(...connections.
   return verdicts.every(({ holds }) => holds);
 }
 
-async function main(): Promise<boolean> {
-  const problem = labProblem();
-  if (problem !== undefined) throw new Error(`the benchmark needs real hosts, and nothing was changed: ${problem}`);
-  const lab = Lab.open(dir);
-  lab.claim("npm run bench:quick");
-  await ensureLabPackages(say);
-  try {
-    await bareHosts(lab);
-    return report(await measure(lab));
-  } finally {
-    await lab.down();
-  }
-}
-
 const password = (): string => randomBytes(18).toString("base64url");
 const seconds = (times: readonly number[]): string => `${((times.at(-1) ?? 0) / 1000).toFixed(2)} s`;
 
@@ -143,20 +121,4 @@ function difference(wanted: string, found: string): string {
   return [...only(a, b, "-"), ...only(b, a, "+")].join("\n");
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    console.log(`\n${signal}: ending what was started`);
-    endChildren("SIGTERM");
-    void Lab.open(dir)
-      .down()
-      .finally(() => process.exit(130));
-  });
-}
-
-main().then(
-  (holds) => process.exit(holds ? 0 : 1),
-  (error: unknown) => {
-    console.error(`\nbenchmark failed: ${error instanceof Error ? error.message : String(error)}`);
-    process.exit(1);
-  },
-);
+onLab("npm run bench:quick", async (lab) => report(await measure(lab)));

@@ -1,17 +1,19 @@
+import { besidesMain, CLUSTERS, type ClusterOnHosts } from "../../bench/clusters";
 import { until } from "../../lab/wait";
 import { seconds } from "./support/deadlines";
-import { CLUSTERS, type ClusterOnLab, described, SIXTH } from "./support/manyClusters";
+import { QUICK_FAILOVER } from "./support/inventory";
+import { SIXTH } from "./support/manyClusters";
 import { dataOf } from "./support/layout";
 import { awaitPrimary, postmasters, role, roles, rowArrives, sh, sql } from "./support/oracle";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
 
-const SIX: Readonly<Record<string, ClusterOnLab>> = {
+const SIX: Readonly<Record<string, ClusterOnHosts>> = {
   ...CLUSTERS,
   search: { version: 17, port: 5437, primary: "pg2", standbys: ["pg1", "pg3"] },
 };
 
-const of = (name: string): ClusterOnLab => {
+const of = (name: string): ClusterOnHosts => {
   const cluster = SIX[name];
   if (cluster === undefined) throw new Error(`no cluster ${name} in this suite`);
   return cluster;
@@ -39,9 +41,7 @@ suite(
   "five clusters of two versions on the same three hosts",
   () =>
     World.fresh((inventory) => {
-      for (const [name, cluster] of Object.entries(CLUSTERS)) {
-        if (name !== "main") inventory.postgresql_clusters[name] = described(cluster);
-      }
+      Object.assign(inventory.postgresql_clusters, besidesMain(QUICK_FAILOVER));
     }),
   ({ test }) => {
     const names = Object.keys(CLUSTERS);
