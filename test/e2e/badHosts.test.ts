@@ -107,7 +107,7 @@ suite(
         refuses(world, [
           /pg1: cluster main: cannot reach n2 at \S+: [^]*ip route get/,
           /pg2: cluster main: cannot reach n1 at \S+: /,
-          /pg3: cluster main: postgresql-14, postgresql-14-repmgr \(PostgreSQL 14\) cannot be had from file:\/srv\/repository/,
+          /pg3: cluster main: postgresql-?14[^(]* \(PostgreSQL 14\) cannot be had from file:\/srv\/repository/,
         ]),
       );
       await lab.healBetween("pg1", "pg2");
