@@ -1,4 +1,4 @@
-import { shJoin } from "../ssh/quote";
+import { sh } from "../ssh/quote";
 import type { Probe } from "./probe";
 
 export interface KernelFact {
@@ -23,12 +23,12 @@ export function sysctlFile(name: string): string {
 export function kernelProbe(names: readonly string[]): Probe<KernelFact> {
   return {
     key: `kernel ${names.join(" ")}`,
-    script: `for name in ${shJoin(names)}; do
-  file=/proc/sys/$(echo "$name" | tr . /)
-  [ -f "$file" ] || continue
-  echo "$name=$(cat "$file")"
-  [ -w "$file" ] || echo "fixed=$name"
-done
+    script: `look() {
+  [ -f "$2" ] || return 0
+  echo "$1=$(cat "$2")"
+  [ -w "$2" ] || echo "fixed=$1"
+}
+${names.map((name) => `look ${sh(name)} ${sh(sysctlFile(name))}`).join("\n")}
 [ -f ${THP_FILE} ] || exit 0
 sed -n 's/.*\\[\\(.*\\)\\].*/${TRANSPARENT_HUGE_PAGES}=\\1/p' ${THP_FILE}
 [ -w ${THP_FILE} ] || echo fixed=${TRANSPARENT_HUGE_PAGES}`,

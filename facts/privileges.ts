@@ -1,4 +1,5 @@
-import { sqlIdentifier, sqlLiteral } from "../ssh/quote";
+import { sqlLiteral } from "../ssh/quote";
+import { byDatabaseProbe } from "./byDatabase";
 import type { Probe } from "./probe";
 
 export type GrantTarget = "database" | "schema" | "tables" | "sequences" | "functions";
@@ -70,18 +71,5 @@ export function privilegesProbe(
   psql: string,
   questions: readonly PrivilegesQuestion[],
 ): Probe<Readonly<Record<string, PrivilegesFact>>> {
-  const sql = questions.map(({ database, schemas }) => `\\connect ${sqlIdentifier(database)}\n${sqlOf(schemas)}`);
-  return {
-    key: `privileges ${psql} ${JSON.stringify(questions)}`,
-    script: `${psql} -v ON_ERROR_STOP=1 -d postgres <<'SQL'
-${sql.join("\n")}
-SQL`,
-    parse({ code, stdout, stderr }) {
-      if (code !== 0) throw new Error(stderr.trim());
-      const lines = stdout.split("\n").filter((line) => line !== "");
-      return Object.fromEntries(
-        questions.map(({ database }, index) => [database, JSON.parse(lines[index] ?? "") as PrivilegesFact]),
-      );
-    },
-  };
+  return byDatabaseProbe("privileges", psql, questions, ({ schemas }) => sqlOf(schemas));
 }

@@ -1,4 +1,5 @@
-import { sqlIdentifier, sqlLiteral } from "../ssh/quote";
+import { sqlLiteral } from "../ssh/quote";
+import { byDatabaseProbe } from "./byDatabase";
 import type { Probe } from "./probe";
 
 /** A table that can be published. */
@@ -32,18 +33,5 @@ export function publishableProbe(
   psql: string,
   questions: readonly TablesQuestion[],
 ): Probe<Readonly<Record<string, readonly PublishableTable[]>>> {
-  const sql = questions.map(({ database, tables }) => `\\connect ${sqlIdentifier(database)}\n${sqlOf(tables)}`);
-  return {
-    key: `publishable ${psql} ${JSON.stringify(questions)}`,
-    script: `${psql} -v ON_ERROR_STOP=1 -d postgres <<'SQL'
-${sql.join("\n")}
-SQL`,
-    parse({ code, stdout, stderr }) {
-      if (code !== 0) throw new Error(stderr.trim());
-      const lines = stdout.split("\n").filter((line) => line !== "");
-      return Object.fromEntries(
-        questions.map(({ database }, index) => [database, JSON.parse(lines[index] ?? "") as PublishableTable[]]),
-      );
-    },
-  };
+  return byDatabaseProbe("publishable", psql, questions, ({ tables }) => sqlOf(tables));
 }

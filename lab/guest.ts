@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { shJoin } from "../ssh/quote";
 import { type AddressPlan, hostAddress, hostCgroup, hostNumber, linkName } from "./addresses";
 import { inCgroupsArgv, qemuArgv, sshArgv } from "./argv";
 import { BOOT_STATE, hasBooted } from "./bootState";
@@ -75,8 +76,8 @@ export class Guest implements Machine {
   guestCommand(command: string | readonly string[], user: string): string[] {
     if (!this.isRunning()) throw new Error(`${this.name} is off: npm run lab -- poweron ${this.name}`);
     const argv = typeof command === "string" ? ["/bin/sh", "-c", command] : command;
-    const quoted = ["sudo", "-n", "-u", user, "--", ...argv].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
-    return [...sshArgv(this.paths.loginKey, this.paths.knownHosts, "admin", this.address), quoted.join(" ")];
+    const quoted = shJoin(["sudo", "-n", "-u", user, "--", ...argv]);
+    return [...sshArgv(this.paths.loginKey, this.paths.knownHosts, "admin", this.address), quoted];
   }
 
   async kill(): Promise<void> {
