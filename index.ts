@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./resources/sdk";
 import { Cluster } from "./resources/cluster";
 import { refuseStaleBuild } from "./resources/freshness";
 import { checkHosts, prepareHosts } from "./resources/hosts";

@@ -1,12 +1,17 @@
+import * as log from "@pulumi/pulumi/log";
 import { invoke } from "@pulumi/pulumi/runtime/invoke";
 
 const HEAD_START_MS = 10;
 
-// The SDK takes a stack trace for every promise of every resource. Mapped back to the sources they cost a fifth of a
-// second of each preview; unmapped they name bin/*.js, which reads the same.
-Reflect.deleteProperty(Error, "prepareStackTrace");
-// Where an error comes from is told by its first lines.
-Error.stackTraceLimit = 4;
+// What of the SDK helps those who look for a mistake in it, and costs everybody else a tenth of every review.
+if (process.env.REPMGR_PULUMI_SDK_DEBUG !== "1") {
+  // It takes a stack trace for every property of every resource. Mapped back to the sources they are the dearest; unmapped they name
+  // bin/*.js, which reads the same, and where an error was thrown its first line tells.
+  Reflect.deleteProperty(Error, "prepareStackTrace");
+  Error.stackTraceLimit = 1;
+  // It sends the engine five messages for every resource, one after the other, which pulumi --debug shows.
+  Object.assign(log, { debug: () => Promise.resolve() });
+}
 
 /**
  * The program's entry. For the first resource of a program the engine starts a process of our provider, half a second in

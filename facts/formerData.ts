@@ -1,5 +1,6 @@
 import { sh } from "../ssh/quote";
 import { dataDirectoryIn } from "./repmgrConf";
+import { POSTMASTER } from "./postmaster";
 import type { Probe } from "./probe";
 
 export interface FormerQuestion {
@@ -51,13 +52,14 @@ export function formerProbe({ repmgrConf, dataDirectory, upgradeMark }: FormerQu
     key: `former ${repmgrConf} ${dataDirectory} ${upgradeMark}`,
     nothing: { isAlive: false, device: "" },
     script: `data=${sh(dataDirectory)}
-postmaster() {
-  pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
-  if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$1")" ]; then echo "$pid"; else echo 0; fi
+${POSTMASTER}
+look() {
+  read -r version <"$1/PG_VERSION"
+  postmaster "$1" || pid=0
 }
-[ ! -f "$data/PG_VERSION" ] || echo "data=$(cat "$data/PG_VERSION") $(postmaster "$data")"
+if [ -f "$data/PG_VERSION" ]; then look "$data"; echo "data=$version $pid"; fi
 there=$data
-while [ ! -d "$there" ]; do there=$(dirname "$there"); done
+while [ ! -d "$there" ]; do there=\${there%/*}; there=\${there:-/}; done
 echo "device=$(stat -c %d "$there")"
 [ ! -f ${sh(upgradeMark)} ] || echo "mark=$(cat ${sh(upgradeMark)})"
 conf=${sh(repmgrConf)}
@@ -66,7 +68,8 @@ ${dataDirectoryIn('"$conf"')} | while read -r old; do
   [ "$old" != "$data" ] && [ -f "$old/PG_VERSION" ] || continue
   role=primary
   [ ! -e "$old/standby.signal" ] || role=standby
-  echo "former=$(cat "$old/PG_VERSION") $(postmaster "$old") $(stat -c %d "$old") $role $old"
+  look "$old"
+  echo "former=$version $pid $(stat -c %d "$old") $role $old"
 done`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);

@@ -1,5 +1,6 @@
 import { sh } from "../ssh/quote";
-import type { Probe } from "./probe";
+import { POSTMASTER, UNIT_OF } from "./postmaster";
+import type { Probe, ProbeAnswer } from "./probe";
 import { SELINUX_MODE, selinuxMode, type SelinuxMode } from "./selinux";
 
 export interface HostQuestion {
@@ -57,18 +58,10 @@ export interface HostFacts {
 /** logind's own limit, as distributions build it (login.defs, SYS_UID_MAX). */
 const LAST_SYSTEM_USER = 999;
 
-/** Needs nothing but what a minimal installation has: the packages may not be there yet. */
-export function hostProbe({ dataDirectory, port, peers }: HostQuestion): Probe<HostFacts> {
-  const knocks = peers.map(({ address, port: at }) => `knock ${sh(address)} ${at} &`).join("\n");
-  return {
-    key: `host ${dataDirectory} ${port} ${peers.map((p) => `${p.address}:${p.port}`).join(" ")}`,
-    script: `knock() {
-  said=$(timeout 2 bash -c "exec 3<>/dev/tcp/$1/$2" 2>&1)
-  case $?:$said in 0:* | *'Connection refused') ;; 124:*) echo "unreachable=$1 no answer within 2 s" ;;
-    *) echo "unreachable=$1 \${said##*: }" ;; esac
-}
-${knocks}
-( . /etc/os-release; echo "os=$PRETTY_NAME"; echo "release=$ID $VERSION_ID" )
+/** What is the same whatever cluster asks, so it is asked once a host. */
+const machineProbe: Probe<string> = {
+  key: "machine",
+  script: `( . /etc/os-release; echo "os=$PRETTY_NAME"; echo "release=$ID $VERSION_ID" )
 echo "cores=$(nproc)"
 sed -n -e 's/^MemTotal: *\\([0-9]*\\) kB/memory=\\1/p' -e 's/^Hugetlb: *\\([0-9]*\\) kB/hugepages=\\1/p' \\
   -e 's/^Hugepagesize: *\\([0-9]*\\) kB/hugepagesize=\\1/p' /proc/meminfo
@@ -76,32 +69,72 @@ user=$(id -u postgres 2>/dev/null)
 if [ "\${user:-0}" -gt ${LAST_SYSTEM_USER} ]; then
   echo "removes=$(busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager RemoveIPC)"
 fi
-${SELINUX_MODE}
-data=${sh(dataDirectory)}
+${SELINUX_MODE}`,
+  parse: linesOf,
+};
+
+/** Of all ports at once: what makes it slow is to find the processes. */
+const listenersProbe: Probe<readonly string[]> = {
+  key: "listeners",
+  script: "ss -H -ltnp",
+  parse: (answer) => linesOf(answer).split("\n"),
+};
+
+/** Each costs the other host a process of sshd. */
+function knockProbe(address: string, port: number): Probe<string> {
+  return {
+    key: `knock ${address} ${port}`,
+    script: `said=$(timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash ${sh(address)} ${port} 2>&1)
+case $?:$said in 0:* | *'Connection refused') ;; 124:*) echo ${sh(`unreachable=${address} no answer within 2 s`)} ;;
+  *) echo ${sh(`unreachable=${address}`)} "\${said##*: }" ;; esac`,
+    parse: linesOf,
+  };
+}
+
+function placeProbe(dataDirectory: string): Probe<string> {
+  return {
+    key: `place ${dataDirectory}`,
+    script: `data=${sh(dataDirectory)}
 there=$data
-while [ ! -d "$there" ]; do there=$(dirname "$there"); done
-echo "free=$(df -B1 --output=avail "$there" | tail -n 1)"
+while [ ! -d "$there" ]; do there=\${there%/*}; there=\${there:-/}; done
+echo free=$(df -B1 --output=avail "$there" | tail -n 1)
 mountpoint -q "$data" && echo mountpoint=1
+${POSTMASTER}
+${UNIT_OF}
 if [ ! -e "$data" ]; then echo data=absent
 elif [ -f "$data/PG_VERSION" ]; then
   echo data=present
-  echo "version=$(cat "$data/PG_VERSION")"
-  [ ! -f "$data/global/pg_control" ] || echo "identifier=$(od -An -t u8 -N8 "$data/global/pg_control" | tr -d ' ')"
-  if [ -f "$data/postmaster.pid" ]; then
-    pid=$(head -n 1 "$data/postmaster.pid")
-    echo "postmaster=$pid"
-    [ "$(readlink "/proc/$pid/cwd")" != "$(readlink -f "$data")" ] || echo "unit=$(ps -o unit= -p "$pid")"
-  fi
+  read -r version <"$data/PG_VERSION"
+  echo "version=$version"
+  [ ! -f "$data/global/pg_control" ] || echo identifier=$(od -An -t u8 -N8 "$data/global/pg_control")
+  runs=1
+  postmaster "$data" || runs=
+  [ -z "$pid" ] || echo "postmaster=$pid"
+  [ -z "$runs" ] || echo "unit=$(unit_of "$pid")"
 elif [ -d "$data" ] && [ -z "$(ls -A "$data")" ]; then echo data=empty
-else echo data=foreign; fi
-listeners=$(ss -H -ltnp "sport = :${port}") || exit
-[ -z "$listeners" ] || printf '%s\\n' "$listeners" | sed 's/^/listener=/'
-wait`,
-    parse({ code, stdout, stderr }) {
-      if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
-      return parseHost(stdout);
-    },
+else echo data=foreign; fi`,
+    parse: linesOf,
   };
+}
+
+function linesOf({ code, stdout, stderr }: ProbeAnswer): string {
+  if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
+  return stdout;
+}
+
+/** Needs nothing but what a minimal installation has: the packages may not be there yet. */
+export async function observeHost(
+  ask: <T>(probe: Probe<T>) => Promise<T>,
+  { dataDirectory, port, peers }: HostQuestion,
+): Promise<HostFacts> {
+  const [listeners, ...texts] = await Promise.all([
+    ask(listenersProbe),
+    ask(machineProbe),
+    ask(placeProbe(dataDirectory)),
+    ...peers.map((peer) => ask(knockProbe(peer.address, peer.port))),
+  ]);
+  const own = listeners.filter((line) => line.split(/\s+/)[3]?.endsWith(`:${port}`) === true);
+  return parseHost([...texts, ...own.map((line) => `listener=${line}`)].join("\n"));
 }
 
 /** @throws Error when something every host says is missing */

@@ -1,5 +1,6 @@
 import { sh } from "../ssh/quote";
 import { AS_POSTGRES } from "./login";
+import { POSTMASTER } from "./postmaster";
 import type { Probe } from "./probe";
 import { SELINUX_MODE, selinuxMode, type SelinuxMode } from "./selinux";
 import { parseRunning, RUNNING_SQL, REPMGR_SQL, type RepmgrFacts, type RunningFacts } from "./running";
@@ -75,7 +76,7 @@ const NOTHING: InstanceFacts = {
 
 /** PGDATA, control file, SQL and repmgr.nodes of one instance in one go. */
 export function instanceProbe(q: InstanceQuestion): Probe<InstanceFacts> {
-  const psql = `${AS_POSTGRES} env PGCONNECT_TIMEOUT=5 PGOPTIONS='-c statement_timeout=10s' ${sh(`${q.binDirectory}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(q.socketDirectory)} -p ${q.port}`;
+  const psql = `PGCONNECT_TIMEOUT=5 PGOPTIONS='-c statement_timeout=10s' ${AS_POSTGRES} ${sh(`${q.binDirectory}/psql`)} -XAtq -v ON_ERROR_STOP=1 -h ${sh(q.socketDirectory)} -p ${q.port}`;
   return {
     key: `instance ${JSON.stringify(q)}`,
     nothing: NOTHING,
@@ -88,19 +89,19 @@ stat -c 'ownership=%U:%G 0%a' "$d"
 if [ -z "$(ls -A "$d")" ]; then echo data=empty; exit 0; fi
 if [ ! -f "$d/PG_VERSION" ]; then echo data=foreign; exit 0; fi
 echo data=present
-echo version=$(cat "$d/PG_VERSION")
+read -r version <"$d/PG_VERSION"
+echo "version=$version"
 [ -e "$d/standby.signal" ] && echo standby=1
 [ -d "$d/conf.d" ] && echo confd=1
 if [ -x ${sh(`${q.binDirectory}/pg_controldata`)} ]; then
   echo "installed=$(${sh(`${q.binDirectory}/pg_controldata`)} --version)"
-  ${sh(`${q.binDirectory}/pg_controldata`)} -D "$d" | sed 's/^/control=/'
+  printf 'control=%s\\n' "$(${sh(`${q.binDirectory}/pg_controldata`)} -D "$d")"
 fi
 # Every start writes postmaster.opts anew.
 mark=${sh(q.fenceMark ?? "")}
-[ "$mark" -nt "$d/postmaster.opts" ] && echo "fenced=$(head -n 1 "$mark")"
-[ -f "$d/postmaster.pid" ] || exit 0
-pid=$(head -n 1 "$d/postmaster.pid")
-[ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(readlink -f "$d")" ] || exit 0
+[ "$mark" -nt "$d/postmaster.opts" ] && read -r why <"$mark" && echo "fenced=$why"
+${POSTMASTER}
+postmaster "$d" || exit 0
 echo alive=1
 [ ${sh(q.unitFile ?? "")} -nt "$d/postmaster.opts" ] && echo unitnewer=1
 running=${sh(RUNNING_SQL)}
@@ -132,7 +133,7 @@ export function parseInstance(text: string): InstanceFacts {
   if (data !== "absent" && data !== "empty" && data !== "foreign" && data !== "present") {
     throw new Error(`no word on PGDATA in: ${text.slice(0, 200)}`);
   }
-  const control = lines.filter(([k]) => k === "control").map(([, v]) => v);
+  const control = one("control") === undefined ? [] : text.replace(/^control=/gm, "").split("\n");
   const running = one("running");
   const repmgr = one("repmgr");
   const selinux = selinuxMode(one("selinux"));

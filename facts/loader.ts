@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { HostConnection, Shell } from "../ssh/types";
-import { filesScript } from "./file";
 import type { Asked, Probe, ProbeAnswer } from "./probe";
+import { ANSWERS, togetherScripts } from "./together";
 
-/** How long the first question to a host waits for company, so that one script carries them all. */
+/** How long the first question to a host waits for company at least, so that one script carries them all. */
 const GATHER_MS = 4;
 /** How old an answer may be for a review; plans never use an answer from before they asked. */
 const REVIEW_AGE_MS = 30_000;
@@ -69,10 +69,16 @@ export class FactLoader {
     return facts;
   }
 
+  /** While the host is dialled, more questions may come. */
   private async flush(hostName: string): Promise<void> {
     const pending = this.waiting.get(hostName);
-    this.waiting.delete(hostName);
     if (pending === undefined) return;
+    const dialled = await this.shell.open(pending.host).catch(asError);
+    this.waiting.delete(hostName);
+    if (dialled !== undefined) {
+      pending.queue.forEach(({ reject }) => reject(dialled));
+      return;
+    }
     const probes = [...new Map(pending.queue.map((w) => [w.probe.key, w.probe])).values()];
     const boundary = `@@${randomBytes(9).toString("hex")}`;
     try {
@@ -95,6 +101,10 @@ export class FactLoader {
   }
 }
 
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
 function read(host: HostConnection, probe: Probe<unknown>, { answer, asked }: Answered): unknown {
   try {
     return probe.parse(answer, asked);
@@ -109,38 +119,36 @@ function read(host: HostConnection, probe: Probe<unknown>, { answer, asked }: An
 /**
  * One script that runs the probes side by side, each in a subshell, and frames exit status, stdout and stderr with the
  * boundary, which nobody on the host can know before. Not with lengths: output that is no UTF-8 has another one here.
+ * One cat tells all answers: a process each would be half of all that a review starts on a host.
  * The answers' directory is named after the process, so that one whose script was killed is known by that and goes.
  */
 function batchScript(probes: readonly Probe<unknown>[], boundary: string): string {
-  const answer = (number: string, what: string): string => `"$work/${number}.${what}"`;
-  const alone = probes.flatMap(({ script, file }, index) =>
-    file === undefined
-      ? [
-          `( ${script}\n) >${answer(`${index}`, "out")} 2>${answer(`${index}`, "err")}; echo $? >${answer(`${index}`, "code")}`,
-        ]
-      : [],
-  );
-  const files = probes.flatMap(({ file: path }, number) => (path === undefined ? [] : [{ number, path }]));
-  const together = files.length === 0 ? [] : [filesScript(answer, files)];
-  const asked = [...alone, ...together].map((script) => `{ ${script}; } </dev/null &`);
+  const numbered = probes.map((probe, number) => ({ ...probe, number }));
+  const alone = numbered.filter(({ together }) => together === undefined);
+  const shared = ANSWERS.map((name) => `"$work/${name}"`);
+  const parts = alone.map(({ number }) => `"$work/${number}.head" "$work/${number}.out" "$work/${number}.err"`);
+  const begin = ({ number, script }: Probe<unknown> & { number: number }): string =>
+    `printf %s '${boundary}' >"$work/${number}.err"
+( ${script}
+) </dev/null >"$work/${number}.out" 2>>"$work/${number}.err" & p${number}=$!`;
   return `work=/run/repmgr-pulumi.$$
 for left in /run/repmgr-pulumi.*; do kill -0 "\${left##*.}" 2>/dev/null || rm -rf "$left"; done
-rm -rf "$work"
+[ ! -e "$work" ] || rm -rf "$work"
 mkdir -m 700 "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
-${asked.join("\n")}
+answered() {
+  printf '%s %s %s\\n' '${boundary}' "$1" "$2" >"$work/$1.head"
+  echo '${boundary}' >>"$work/$1.err"
+}
+${shared.map((path) => `: >${path}`).join("\n")}
+${alone.map(begin).join("\n")}
+${togetherScripts(boundary, numbered)
+  .map((script) => `( ${script}\n) </dev/null &`)
+  .join("\n")}
+${alone.map(({ number }) => `wait "$p${number}"; answered ${number} $?`).join("\n")}
 wait
-i=0
-while [ $i -lt ${probes.length} ]; do
-  read -r code <"$work/$i.code"
-  printf '%s %s %s\\n' '${boundary}' $i "$code"
-  cat "$work/$i.out"
-  printf %s '${boundary}'
-  if [ -s "$work/$i.err" ]; then cat "$work/$i.err"; fi
-  echo '${boundary}'
-  i=$((i + 1))
-done
+cat ${[...parts, ...shared].join(" ")}
 `;
 }
 

@@ -1,6 +1,5 @@
 import { sh } from "../ssh/quote";
 import { parsePostgresConf } from "./postgresConf";
-import { dataDirectoryIn } from "./repmgrConf";
 import type { Probe } from "./probe";
 
 /** A cluster that this program keeps on a host, as its repmgr.conf there says. */
@@ -14,17 +13,22 @@ export interface Neighbour {
   readonly hugePages?: string;
 }
 
+/** For all of them at once: the cluster's name after a "=", its repmgr.conf, and what its postgresql.conf says of memory. */
+const AWK = `function memory(  line) {
+  if (data != "") while ((getline line < (data "/postgresql.conf")) > 0) if (line ~ /^(shared_buffers|huge_pages) /) print line
+  data = ""
+}
+FNR == 1 { memory(); name = FILENAME; sub(/\\/repmgr\\.conf$/, "", name); sub(/.*\\//, "", name); print "=" name }
+{ print }
+/^data_directory *= *'.*' *$/ { data = $0; sub(/^data_directory *= *'/, "", data); sub(/' *$/, "", data) }
+END { memory() }`;
+
 /** @param directory that holds one directory a cluster: "/etc/repmgr" */
 export function neighboursProbe(directory: string): Probe<readonly Neighbour[]> {
   return {
     key: `neighbours in ${directory}`,
-    script: `for conf in ${sh(directory)}/*/repmgr.conf; do
-  [ -f "$conf" ] || continue
-  echo "=$(basename "$(dirname "$conf")")"
-  cat "$conf"
-  data=$(${dataDirectoryIn('"$conf"')})
-  [ ! -f "$data/postgresql.conf" ] || sed -n -E '/^(shared_buffers|huge_pages) /p' "$data/postgresql.conf"
-done`,
+    script: `for conf in ${sh(directory)}/*/repmgr.conf; do [ ! -f "$conf" ] || set -- "$@" "$conf"; done
+[ $# = 0 ] || awk ${sh(AWK)} "$@"`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
       return stdout

@@ -9,11 +9,15 @@ export interface Probe<T> {
   readonly script: string;
   /** What a host shows on which nothing is any more; absent where nobody has to know. */
   readonly nothing?: T;
-  /** The one file that the script reads, where it is that of fileProbe: a batch reads all its files in one go. */
-  readonly file?: string;
+  /** What the script asks about, where that is one of these: a batch asks about all of a kind in one go (together.ts). */
+  readonly together?: Together;
   /** @throws Error when the answer makes no sense; the caller adds host and key. */
   parse(answer: ProbeAnswer, asked: Asked): T;
 }
+
+export type Together =
+  | { readonly of: "file"; readonly path: string }
+  | { readonly of: "unit"; readonly unit: string; readonly pidFile?: string };
 
 /** The moments between which the host has answered: milliseconds since 1970, by the clock of this machine. */
 export interface Asked {

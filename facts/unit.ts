@@ -24,13 +24,12 @@ export interface UnitFact {
   readonly dropIns: readonly string[];
 }
 
-const PROPERTIES = [
-  ...["UnitFileState", "ActiveState", "SubState", "MainPID", "ExecMainStartTimestamp", "NRestarts", "NeedDaemonReload"],
-  "DropInPaths",
-];
-
-const TIMER_PROPERTIES = [
-  ...["UnitFileState", "ActiveState", "SubState", "ActiveEnterTimestamp", "NeedDaemonReload", "DropInPaths"],
+/** What systemctl is asked for; it leaves out what a kind of unit does not have. */
+export const PROPERTIES = [
+  ...["UnitFileState", "ActiveState", "SubState", "NeedDaemonReload", "DropInPaths"],
+  ...["MainPID", "ExecMainStartTimestamp", "NRestarts"],
+  // Of timers.
+  "ActiveEnterTimestamp",
 ];
 
 /** A timer has no process; it works as long as systemd calls it active. */
@@ -40,11 +39,11 @@ export function isTimer(unit: string): boolean {
 
 /** @param pidFile written by the daemon itself when it has begun its work */
 export function unitProbe(unit: string, pidFile?: string): Probe<UnitFact> {
-  const properties = isTimer(unit) ? TIMER_PROPERTIES : PROPERTIES;
   const daemon = pidFile === undefined ? "" : `printf 'PidFile=%s\\n' "$(cat ${sh(pidFile)} 2>/dev/null)"`;
   return {
     key: `unit ${unit} ${pidFile ?? ""}`,
-    script: `systemctl show --timestamp=us+utc -p ${properties.join(",")} ${sh(unit)} || exit
+    together: { of: "unit", unit, ...(pidFile === undefined ? {} : { pidFile }) },
+    script: `systemctl show --timestamp=us+utc -p ${PROPERTIES.join(",")} ${sh(unit)} || exit
 ${daemon}`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import type { ClusterLayout, Family, RepositorySpec } from "../config/types";
 import { fileProbe } from "../facts/file";
-import { type HostFacts, hostProbe, skewProbe } from "../facts/host";
+import { type HostFacts, observeHost, skewProbe } from "../facts/host";
 import { type Neighbour, neighboursProbe } from "../facts/neighbours";
 import type { PackagesFact, RepositoryFact } from "../facts/packages";
 import { packagingOf } from "../facts/packaging";
@@ -140,7 +140,7 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
   anticipate: anticipateReviews,
   async observe(ctx, inputs) {
     const [hosts, upgrade] = await Promise.all([
-      Promise.all(inputs.nodes.map((node) => observeHost(ctx, inputs, node))),
+      Promise.all(inputs.nodes.map((node) => hostUnlessLost(ctx, inputs, node))),
       observeUpgrade(ctx, inputs),
     ]);
     return { hosts, upgrade };
@@ -161,8 +161,8 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
 };
 
 /** Undefined for a host that is lost. */
-function observeHost(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode): Promise<HostFacts | undefined> {
-  return ctx.ask(node.host, questionOf(inputs, node)).catch((error: unknown) => {
+function hostUnlessLost(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode): Promise<HostFacts | undefined> {
+  return lookAt(ctx, inputs, node).catch((error: unknown) => {
     if (error instanceof HostLost) return undefined;
     throw error;
   });
@@ -181,18 +181,18 @@ function freeBytes(hosts: Readonly<Record<string, HostFacts>>): Record<string, n
   return Object.fromEntries(Object.entries(hosts).map(([host, facts]) => [host, facts.freeBytes]));
 }
 
-function questionOf(inputs: PreflightInputs, { node }: PreflightNode): ReturnType<typeof hostProbe> {
+function lookAt(ctx: Ctx, inputs: PreflightInputs, { node, host: at }: PreflightNode): Promise<HostFacts> {
   const others = inputs.nodes.filter((peer) => peer.node !== node);
   // sshd is the one thing known to listen on a host that has nothing yet.
   const peers = others.map(({ host, address }) => ({ address, port: inputs.reach[host]?.port ?? 22 }));
-  return hostProbe({ dataDirectory: inputs.dataDirectory, port: inputs.port, peers });
+  return observeHost((probe) => ctx.ask(at, probe), { dataDirectory: inputs.dataDirectory, port: inputs.port, peers });
 }
 
 async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgrade: UpgradeView): Promise<NodeFacts> {
   const { directory } = clusterPaths(inputs);
   const { packagesProbe, repositoryProbe } = packagingOf(familyLayout(inputs.family).packageManager);
   const [host, packages, neighbours, conf, skewMs] = await Promise.all([
-    ctx.ask(node.host, questionOf(inputs, node)),
+    lookAt(ctx, inputs, node),
     ctx.ask(node.host, packagesProbe(inputs.packages)),
     ctx.ask(node.host, neighboursProbe(posix.dirname(directory))),
     ctx.ask(node.host, fileProbe(`${inputs.dataDirectory}/postgresql.conf`)),

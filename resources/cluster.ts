@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./sdk";
 import { expiryWarnings } from "../config/deriveTls";
 import { synchronousNames } from "../config/deriveSynchronous";
 import type { ClusterSpec, NodeSpec } from "../config/types";

@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./sdk";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 

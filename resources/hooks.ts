@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./sdk";
 import type * as command from "@pulumi/command";
 import type { HookSpec } from "../config/types";
 import type { HostConnection } from "../ssh/types";

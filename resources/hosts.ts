@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "./sdk";
 import type { ClusterSpec } from "../config/types";
 import { familyLayout, packagesOf } from "../families";
 import { AS_THE_OTHERS, NONE_HIDES } from "../providers/pgPackages";

@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./sdk";
 import { formatProblems, loadInventory } from "../config/loadInventory";
 import { parsePromotion, PROMOTED, promoteAgain, type Promotion, unpromoted } from "../config/promotion";
 import type { Inventory } from "../config/types";

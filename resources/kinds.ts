@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./sdk";
 import type { FirewallRuleInputs } from "../providers/firewallRule";
 import type { HostKernelInputs } from "../providers/hostKernel";
 import type { BaseInputs } from "../providers/kind";
@@ -42,7 +42,7 @@ abstract class Kind<I extends BaseInputs> extends pulumi.CustomResource {
  * otherwise; the check takes it out of the inputs again.
  */
 function foreseenFor(of: readonly string[] | pulumi.Input<string> | undefined): object {
-  if (of === undefined || !pulumi.runtime.isDryRun()) return {};
+  if (of === undefined || !pulumi.isDryRun()) return {};
   return { foreseenFor: Array.isArray(of) ? of : [of] };
 }
 

@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "./sdk";
 import type { ClusterSpec, NodeSpec } from "../config/types";
 import { clusterPaths } from "../families";
 import { instanceInputs, nodeInputs, reachOf, repmgrdInputs, type SharedInputs, unitSpec } from "./inputs";

@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "./sdk";
 
 const LOOK_EVERY_MS = 1_000;
 
@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 1_000;
 export function stayUntil(registered: pulumi.Output<unknown>): void {
   const release = (): void => clearInterval(alive);
   const alive = setInterval(() => {
-    if (!pulumi.runtime.hasMonitor()) release();
+    if (!pulumi.hasMonitor()) release();
   }, LOOK_EVERY_MS);
   process.once("unhandledRejection", release);
   process.once("uncaughtExceptionMonitor", release);

@@ -78,6 +78,11 @@ export class SshPool implements Shell {
     return this.dialled;
   }
 
+  /** See Shell.open. */
+  async open(host: HostConnection): Promise<void> {
+    if (!this.isClosed) await this.link(host);
+  }
+
   /** See Shell.run. @throws SudoRefused, too, when the login works and sudo does not */
   async run(host: HostConnection, request: RunRequest): Promise<RunResult> {
     checkRequest(request);

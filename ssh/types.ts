@@ -52,6 +52,8 @@ export interface RunResult {
 
 /** What every layer above ssh/ needs of it; the contract tests give a recording one. */
 export interface Shell {
+  /** Resolves when a run would begin at once. @throws Unreachable as run does */
+  open(host: HostConnection): Promise<void>;
   /**
    * Runs a script on a host as root.
    * @throws Unreachable when the host cannot be dialled, refuses the login or its key, or the connection is lost

@@ -97,6 +97,7 @@ describe("putFile", () => {
   test("keeps the old file when the new one arrives cut short", async () => {
     await apply(put({ content: "old\n" }));
     const cutting: Shell = {
+      open: (host) => world.open(host),
       run: (host, request) => world.pool.run(host, { ...request, stdin: request.stdin?.slice(0, 5) }),
       close: () => Promise.resolve(),
     };

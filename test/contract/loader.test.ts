@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { contentProbe } from "../../facts/content";
 import { type FileFact, fileProbe } from "../../facts/file";
@@ -125,8 +125,35 @@ describe("questions to a host", () => {
     expect(files.map((file) => file?.content)).toEqual(contents);
     expect(new Set(files.map((file) => file?.mode))).toEqual(new Set(["0640", undefined]));
     for (const [index, name] of names.entries()) {
-      expect(await ask({ ...fileProbe(at(name)), file: undefined }, true)).toEqual(files[index]);
+      expect(await ask({ ...fileProbe(at(name)), together: undefined }, true)).toEqual(files[index]);
     }
+  });
+
+  test("that come while the host is dialled travel with the first", async () => {
+    const loader = new FactLoader({
+      open: () => new Promise((resolve) => setTimeout(resolve, 60)),
+      run: (h, request) => world.run(h, request),
+      close: () => Promise.resolve(),
+    });
+    const first = loader.ask(server.host(), probe("echo 1"), false);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const second = loader.ask(server.host(), probe("echo 2"), false);
+    expect([(await first).stdout, (await second).stdout]).toEqual(["1\n", "2\n"]);
+    expect(batches()).toHaveLength(1);
+  });
+
+  test("one file that cannot be read spoils no other one", async () => {
+    const at = (name: string): string => join(server.scratch, name);
+    writeFileSync(at("before"), "1\n");
+    mkdirSync(at("a directory"), { recursive: true });
+    writeFileSync(at("after"), "2\n");
+    const asked = ["before", "a directory", "nothing", "after"].map((name) => ask(fileProbe(at(name))));
+    const [before, directory, nothing, after] = await Promise.allSettled(asked);
+    expect(batches()).toHaveLength(1);
+    expect(directory).toMatchObject({ status: "rejected", reason: { message: expect.stringMatching(/directory/) } });
+    expect(nothing).toEqual({ status: "fulfilled", value: undefined });
+    expect(before).toMatchObject({ value: { content: "1\n" } });
+    expect(after).toMatchObject({ value: { content: "2\n" } });
   });
 
   test("equal ones are asked once at a time", async () => {
@@ -172,6 +199,7 @@ describe("a shell that fails", () => {
   test("fails every question of the batch, and is asked again the next time", async () => {
     let calls = 0;
     const shell: Shell = {
+      open: (h) => world.open(h),
       run: (h, request) => (++calls === 1 ? Promise.reject(new Error("lost")) : world.run(h, request)),
       close: () => Promise.resolve(),
     };
@@ -183,8 +211,27 @@ describe("a shell that fails", () => {
     expect(await loader.ask(host(), probe("echo 1"), false)).toMatchObject({ stdout: "1\n" });
   });
 
+  test("fails every question that came while it was dialled in vain", async () => {
+    let dials = 0;
+    const shell: Shell = {
+      open: async () => {
+        dials++;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        throw new Error("no route");
+      },
+      run: () => Promise.reject(new Error("nothing to run on")),
+      close: () => Promise.resolve(),
+    };
+    const loader = new FactLoader(shell);
+    const first = failureOf(loader.ask(host(), probe("echo 1"), false));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const second = failureOf(loader.ask(host(), probe("echo 2"), false));
+    expect([(await first).message, (await second).message, dials]).toEqual(["no route", "no route", 1]);
+  });
+
   test("fails the questions whose answers are not whole", async () => {
     const shell: Shell = {
+      open: (h) => world.open(h),
       run: async (h, request) => {
         const result = await world.run(h, request);
         return { ...result, stdout: result.stdout.slice(0, -30) };

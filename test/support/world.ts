@@ -44,6 +44,10 @@ export class ScratchWorld implements World, Shell {
     return lines.map((line) => JSON.parse(line) as LoggedAction);
   }
 
+  open(host: HostConnection): Promise<void> {
+    return this.pool.open(host);
+  }
+
   async run(host: HostConnection, request: RunRequest): Promise<RunResult> {
     this.sent.push(request);
     // Where the tests do not run as root, the place of the batch's answers must be another.

@@ -1,4 +1,4 @@
-import { hostProbe, type HostFacts, parseHost } from "../../facts/host";
+import { type HostFacts, observeHost, parseHost } from "../../facts/host";
 import type { Probe } from "../../facts/probe";
 import { familiesOf } from "../../families";
 import type { Ctx } from "../../providers/kind";
@@ -42,6 +42,43 @@ interface Answers {
   readonly labels?: string;
 }
 
+/** What the probes of a host print where it shows this. */
+function printed(facts: HostFacts): string {
+  const { hugePagesMb, hugePageKb, listeners: _, unreachable, removesIpc, isMountPoint, selinux, ...plain } = facts;
+  const { os, release, cores, memoryMb, freeBytes, data, dataVersion, systemIdentifier } = plain;
+  const { postmasterPid: postmaster, postmasterUnit: unit } = plain;
+  const lines = Object.entries({
+    os,
+    release,
+    cores,
+    memory: memoryMb * 1024,
+    free: freeBytes,
+    data,
+    unit,
+    postmaster,
+  });
+  const more = { hugepages: hugePagesMb * 1024, hugepagesize: hugePageKb, version: dataVersion };
+  return [
+    ...[...lines, ...Object.entries({ ...more, identifier: systemIdentifier })].map(
+      ([key, value]) => `${key}=${value}`,
+    ),
+    ...Object.entries(unreachable).map(([address, why]) => `unreachable=${address} ${why}`),
+    ...(removesIpc ? ["removes=b true"] : []),
+    ...(isMountPoint ? ["mountpoint=1"] : []),
+    ...(selinux === undefined ? [] : [`selinux=${selinux === "enforcing" ? 1 : 0}`]),
+  ].join("\n");
+}
+
+/** Lines of "ss -H -ltnp". */
+function listening({ listeners }: HostFacts): string {
+  return listeners
+    .map(({ address, process, pids }) => {
+      const users = pids.map((pid) => `("${process}",pid=${pid},fd=7)`).join(",");
+      return `LISTEN 0 200 ${address} 0.0.0.0:* ${users === "" ? "" : `users:(${users})`}`;
+    })
+    .join("\n");
+}
+
 /** Answers as hosts would, each probe's own parser included wherever text is given. */
 function world(answers: Record<string, Answers>): Ctx {
   const installed = recorded("packages-installed");
@@ -50,7 +87,9 @@ function world(answers: Record<string, Answers>): Ctx {
       const a = answers[name] ?? {};
       if (a.failure !== undefined) return Promise.reject(new Error(a.failure));
       const text = (stdout: string, code = 0): Promise<T> => Promise.resolve(parsed(probe, stdout, code));
-      if (probe.key.startsWith("host ")) return Promise.resolve((a.host ?? fresh) as T);
+      if (probe.key === "machine") return text(printed(a.host ?? fresh));
+      if (probe.key === "listeners") return text(listening(a.host ?? fresh));
+      if (probe.key.startsWith("place ") || probe.key.startsWith("knock ")) return text("");
       if (probe.key.startsWith("former ")) return text(a.former ?? "device=1\n");
       if (probe.key.startsWith("neighbours ")) return text(a.neighbours ?? "");
       if (probe.key === "clock") return text(`${Date.now() + (a.skewMs ?? 0)}\n`);
@@ -246,12 +285,24 @@ test("read shows the inputs as they are, with what the hosts are made of", async
   expect(outputs.hosts.pg2).toEqual({ os: "Debian GNU/Linux 13 (trixie)", cores: 2, memoryMb: 24105 });
 });
 
-test("a real host's answer, cut short, is no answer", () => {
-  const probe = hostProbe({ dataDirectory: "/x", port: 1, peers: [] });
+test("a real host's answer, cut short, is no answer", async () => {
   expect(parseHost(recorded("host")).unreachable).toEqual({
     "198.18.0.12": "No route to host",
     "198.18.0.99": "no answer within 2 s",
   });
-  expect(() => parsed(probe, recorded("host").replace(/data=.*/, ""))).toThrow(/no word on data/);
-  expect(() => parsed(probe, recorded("host"), 127)).toThrow(/127/);
+  const look = (text: string, code = 0): Promise<HostFacts> => {
+    const ask = <T>(probe: Probe<T>): Promise<T> =>
+      Promise.resolve().then(() => parsed(probe, probe.key === "machine" ? text : "", code));
+    return observeHost(ask, { dataDirectory: "/x", port: 1, peers: [] });
+  };
+  await expect(look(recorded("host").replace(/data=.*/, ""))).rejects.toThrow(/no word on data/);
+  await expect(look(recorded("host"), 127)).rejects.toThrow(/127/);
+});
+
+test("of all that listens on a host, only what has the cluster's port counts", async () => {
+  const lines = ["0.0.0.0:5432", "[::]:54320", "127.0.0.1:15432"].map((at) => `LISTEN 0 200 ${at} 0.0.0.0:*`);
+  const ask = <T>(probe: Probe<T>): Promise<T> =>
+    Promise.resolve(parsed(probe, probe.key === "listeners" ? lines.join("\n") : recorded("host")));
+  const { listeners } = await observeHost(ask, { dataDirectory: "/x", port: 5432, peers: [] });
+  expect(listeners.map(({ address }) => address)).toEqual(["0.0.0.0:5432"]);
 });

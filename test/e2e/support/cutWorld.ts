@@ -55,6 +55,7 @@ export class CutWorld implements World, Shell {
     return new CutWorld(of, new Map(await Promise.all(wires)), cutter);
   }
 
+  open = (host: HostConnection): Promise<void> => this.pool.open(host);
   say = () => undefined;
   claims = () => loadNodes(this.of.inventory);
   isLost = (): boolean => false;
