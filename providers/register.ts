@@ -2,7 +2,7 @@ import { type Action, waitFor } from "../actions/action";
 import type { RunningFacts } from "../facts/running";
 import { clusterPaths } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
-import { instanceOf, type LiveMember, thePrimary } from "./cluster";
+import { type ClusterView, instanceOf, type LiveMember, thePrimary } from "./cluster";
 import { asPostgres, planBootstrap, repmgr, sqlAction } from "./commands";
 import { Refused } from "./kind";
 import { expectedUpstream, knowsItself, registeredType, registrationProblem, repmgrRoleProblem } from "./nodeState";
@@ -137,7 +137,6 @@ export function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, s
   const problem = registrationProblem(want, view, row);
   if (problem === undefined) return [];
   if (!rows.some(({ id }) => id === primary.member.id)) return [registerPrimary(want, primary)];
-  const { address } = primary.member;
   // Its own copy of the rows outlives an unregistration, and a registration that was cut; repmgr asks to be sure then.
   const hasRows = row !== undefined || self.facts.repmgr.nodes.length > 0;
   return [
@@ -145,10 +144,27 @@ export function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, s
       do: "run",
       host: want.host,
       why: `${want.node} is ${problem}: register it as witness`,
-      script: repmgr(
-        want,
-        `witness register -h ${address} -p ${want.port} -U repmgr -d repmgr${hasRows ? " --force" : ""}`,
-      ),
+      script: `${witnessRegister(want, primary)}${hasRows ? " --force" : ""}`,
     },
   ];
+}
+
+/** Copies the rows of all nodes, too (repmgr-action-witness.c). */
+function witnessRegister(want: RepmgrNodeInputs, { member: { address } }: LiveMember): string {
+  return repmgr(want, `witness register -h ${address} -p ${want.port} -U repmgr -d repmgr`);
+}
+
+/** The witness' repmgrd copies the rows every witness_sync_interval (15 s), and follows nobody whom it does not know. */
+export function planWitnessKnows(want: RepmgrNodeInputs, view: ClusterView, primary: LiveMember): Action[] {
+  return view
+    .filter(({ member }) => member.witness)
+    .filter(({ facts: { repmgr: known } }) => {
+      return known !== undefined && known.nodes.length > 0 && !known.nodes.some(({ id }) => id === want.nodeId);
+    })
+    .map(({ member: { node, host } }) => ({
+      do: "run",
+      host,
+      why: `${node} hears of ${want.node} at once: if the primary died before it copies the rows by itself, it would not know whom to follow`,
+      script: `${witnessRegister(want, primary)} --force`,
+    }));
 }

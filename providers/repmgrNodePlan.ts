@@ -12,7 +12,7 @@ import { isLive, type LiveMember, memberOf, type MemberFacts, thePrimary } from 
 import { Refused } from "./kind";
 import { planFollow, planLeftSlots, planSlot } from "./follow";
 import { fellBehind, isSuperseded, OTHER_PASSWORD, repmgrRoleProblem } from "./nodeState";
-import { planRegister, planWitness } from "./register";
+import { planRegister, planWitness, planWitnessKnows } from "./register";
 import { planCopyAnew, planReturn, planSettle, planSupersede, type Return } from "./rejoin";
 import { planBootstrap } from "./commands";
 import { isRotating, planRotation } from "./passwordRotation";
@@ -79,7 +79,12 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
   if (behind !== undefined) return planCopyAnew(want, back, behind, self, primary);
   if (following.length > 0)
     return back.mark?.startsWith("failed") === true ? planReturn(want, back, self, primary) : following;
-  return [...planUnmark(want, back), ...planRegister(want, have, self, primary), ...planLeftSlots(want, have.view)];
+  return [
+    ...planUnmark(want, back),
+    ...planRegister(want, have, self, primary),
+    ...planWitnessKnows(want, have.view, primary),
+    ...planLeftSlots(want, have.view),
+  ];
 }
 
 /** The connection was lost after the rejoin and before its last step. */

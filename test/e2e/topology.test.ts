@@ -168,7 +168,7 @@ suite(
       await witnessKnows(world, "n1<n2 standby 100 east, n2<- primary 100 west, n3<n2 witness 0 east");
     });
 
-    test("the witness is refused while it is needed; a cascading standby goes with its slot", async (world) => {
+    test("the witness is refused while it is needed; a cascading standby goes with its slot; a new node is known to the witness at once", async (world) => {
       const { lab } = world;
       const nodesOf = (inventory: InventoryFile, cluster: string): object =>
         inventory.postgresql_clusters[cluster]?.nodes as object;
@@ -177,10 +177,15 @@ suite(
       expect(refused.code).not.toBe(0);
       expect(refused.output).toMatch(/automatic failover would split the brain: 'n2' is the only standby/);
       world.edit((inventory) => {
-        Object.assign(inventory.postgresql_clusters.main as object, { nodes: structuredClone(SITES) });
+        const nodes = { ...structuredClone(SITES), n4: { id: 4, host: OUTSIDER, location: "west" } };
+        Object.assign(inventory.postgresql_clusters.main as object, { nodes });
         Reflect.deleteProperty(nodesOf(inventory, "tree"), "t3");
       });
       must(await world.up(["--skip-preview"]));
+      expect(await registered(world, "pg3")).toContain("n4<n2 standby");
+      expect(world.stack.actions().map(({ why }) => why)).toContainEqual(
+        expect.stringMatching(/^n3 hears of n4 at once/),
+      );
       expect(
         await sql(lab, "pg1", "select count(*) from pg_replication_slots where slot_name = 'repmgr_slot_3'", {
           port: TREE,

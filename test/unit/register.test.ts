@@ -37,3 +37,26 @@ describe("a standby, cloned a moment ago", () => {
     expect(facts.whys(planOf(primary(replica("catchup")), 2))).not.toContain(CATCH_UP);
   });
 });
+
+describe("a witness that was there before a data node", () => {
+  const TOLD =
+    "pg3: n3 hears of n2 at once: if the primary died before it copies the rows by itself, it would not know whom to follow";
+  const knowing = (...ids: number[]): InstanceFacts => {
+    return facts.primary({ repmgr: { nodes: facts.rows(1, 3).filter(({ id }) => ids.includes(id)) } });
+  };
+  const streaming = { replicas: [replica("streaming")] };
+  const at = (registered: number[], witness: InstanceFacts): string[] => {
+    const first = facts.primary({ repmgr: knowing(...registered).repmgr }, streaming);
+    const view = facts.view([first, facts.standby(2), witness], 3);
+    const inputs = facts.nodeInputs(2, { members: view.map(({ member }) => member) });
+    return facts.whys(repmgrNodeKind.plan(inputs, facts.nodeFacts(inputs, view)));
+  };
+
+  test.each<[string, number[], InstanceFacts, string[]]>([
+    ["is told of it", [1, 3], knowing(1, 3), [REGISTER, TOLD]],
+    ["is told where a run was cut before that", [1, 2, 3], knowing(1, 3), [TOLD]],
+    ["knows it", [1, 2, 3], knowing(1, 2, 3), []],
+    ["is not registered itself yet", [1, 2], knowing(), []],
+    ["is down, and copies all when it is up", [1, 2, 3], facts.formerPrimary(), []],
+  ])("%s", (_, registered, witness, expected) => expect(at(registered, witness)).toEqual(expected));
+});
