@@ -1,5 +1,5 @@
 import { fileProbe, type FileFact } from "../facts/file";
-import { kernelProbe, type KernelFact, TRANSPARENT_HUGE_PAGES, sysctlFile, THP_FILE } from "../facts/kernel";
+import { kernelProbe, type KernelFact } from "../facts/kernel";
 import { FILES, planKernel, planKernelDelete, savedPages, savedSysctl } from "./hostKernelPlan";
 import type { BaseInputs, Kind } from "./kind";
 
@@ -28,14 +28,8 @@ export const hostKernelKind: Kind<HostKernelInputs, HostKernelFacts, object> = {
   identity: ["host"],
   id: ({ host }) => `${host}/kernel`,
 
-  // The inventory's own check has judged every name and value.
+  // The inventory's own check has judged every name and value, and Preflight asks the kernels.
   validate: () => [],
-
-  async preflight(ctx, inputs) {
-    const found = await hostKernelKind.observe(ctx, inputs).catch(() => undefined);
-    // A host that does not answer is the Preflight's business.
-    return found === undefined ? [] : problems(inputs, found.kernel);
-  },
 
   async observe(ctx, { host, sysctl }) {
     const [kernel, sysctlConf, pagesConf] = await Promise.all([
@@ -70,24 +64,3 @@ export const hostKernelKind: Kind<HostKernelInputs, HostKernelFacts, object> = {
 
   planDelete: planKernelDelete,
 };
-
-/** What this kernel lacks, or shows without letting anybody change it. */
-function problems({ host, sysctl, transparentHugePages }: HostKernelInputs, have: KernelFact): string[] {
-  const wanted = { ...sysctl, ...(transparentHugePages && { [TRANSPARENT_HUGE_PAGES]: transparentHugePages }) };
-  const found: Readonly<Record<string, string | undefined>> = {
-    ...have.sysctl,
-    [TRANSPARENT_HUGE_PAGES]: have.transparentHugePages,
-  };
-  return Object.entries(wanted).flatMap(([name, value]) => {
-    const file = name === TRANSPARENT_HUGE_PAGES ? THP_FILE : sysctlFile(name);
-    const now = found[name];
-    if (now === undefined) {
-      return [`${host}: its kernel has no setting ${name} (there is no ${file}); take it out of this host's 'kernel'`];
-    }
-    if (now === value || !have.fixed.includes(name)) return [];
-    return [
-      `${host}: ${name} is ${now}, wanted ${value}, and cannot be changed there: ${file} is read-only, as in a container. ` +
-        "Set it on the machine below, or take it out of this host's 'kernel'",
-    ];
-  });
-}

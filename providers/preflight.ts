@@ -1,7 +1,8 @@
 import { posix } from "node:path";
-import type { ClusterLayout, Family, RepositorySpec } from "../config/types";
+import type { ClusterLayout, Family, KernelSpec, RepositorySpec } from "../config/types";
 import { fileProbe } from "../facts/file";
 import { type HostFacts, observeHost, skewProbe } from "../facts/host";
+import { type KernelFact, kernelProbe } from "../facts/kernel";
 import { type Neighbour, neighboursProbe } from "../facts/neighbours";
 import type { PackagesFact, RepositoryFact } from "../facts/packages";
 import { packagingOf } from "../facts/packaging";
@@ -45,8 +46,8 @@ export interface PreflightInputs extends BaseInputs {
   readonly monitored?: true;
   /** By host, what the inventory's clusters there take of its memory; a host where that is this one's default has none. */
   readonly memory?: Readonly<Record<string, readonly MemoryShare[]>>;
-  /** By host, how many huge pages the inventory sets aside there (vm.nr_hugepages); only where it names them. */
-  readonly hugePages?: Readonly<Record<string, number>>;
+  /** By host, what the inventory asks of its kernel; only where it asks for something. */
+  readonly kernels?: Readonly<Record<string, KernelSpec>>;
 }
 
 export interface HostSummary {
@@ -79,6 +80,8 @@ export interface NodeFacts {
   readonly clusterName: string | undefined;
   /** The least by which its clock can differ from ours, in milliseconds: positive when it is ahead. */
   readonly skewMs: number;
+  /** Where the inventory asks for something of it. */
+  readonly kernel?: KernelFact;
   /** On a host with SELinux. */
   readonly labels?: LabelView;
 }
@@ -191,12 +194,14 @@ function lookAt(ctx: Ctx, inputs: PreflightInputs, { node, host: at }: Preflight
 async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgrade: UpgradeView): Promise<NodeFacts> {
   const { directory } = clusterPaths(inputs);
   const { packagesProbe, repositoryProbe } = packagingOf(familyLayout(inputs.family).packageManager);
-  const [host, packages, neighbours, conf, skewMs] = await Promise.all([
+  const wanted = inputs.kernels?.[node.host];
+  const [host, packages, neighbours, conf, skewMs, kernel] = await Promise.all([
     lookAt(ctx, inputs, node),
     ctx.ask(node.host, packagesProbe(inputs.packages)),
     ctx.ask(node.host, neighboursProbe(posix.dirname(directory))),
     ctx.ask(node.host, fileProbe(`${inputs.dataDirectory}/postgresql.conf`)),
     ctx.ask(node.host, skewProbe),
+    wanted && ctx.ask(node.host, kernelProbe(Object.keys(wanted.sysctl).sort())),
   ]);
   const question = host.selinux && labelQuestion(inputs);
   const labels = question && (await ctx.ask(node.host, labelsProbe(question)));
@@ -209,6 +214,15 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
     ? neighbours.filter(({ dataDirectory }) => dataDirectory !== inputs.dataDirectory)
     : neighbours;
   const formerPid = upgrade.find((seen) => seen.node.node === node.node)?.facts.former?.pid ?? 0;
-  const seen = { host, packages, repository, neighbours: others, clusterName, formerPid, skewMs };
+  const seen = {
+    host,
+    packages,
+    repository,
+    neighbours: others,
+    clusterName,
+    formerPid,
+    skewMs,
+    ...(kernel && { kernel }),
+  };
   return host.selinux && labels ? { ...seen, labels: { mode: host.selinux, ...labels } } : seen;
 }

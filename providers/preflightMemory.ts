@@ -19,7 +19,10 @@ const MOST_OF_MEMORY = 0.8;
 export function memoryProblems(inputs: PreflightInputs, { host: name }: PreflightNode, facts: NodeFacts): string[] {
   const { memoryMb, hugePageKb } = facts.host;
   // What the inventory names is set before the instance starts.
-  const hugePagesMb = Math.max(facts.host.hugePagesMb, ((inputs.hugePages?.[name] ?? 0) * hugePageKb) / 1024);
+  const hugePagesMb = Math.max(
+    facts.host.hugePagesMb,
+    (Number(inputs.kernels?.[name]?.sysctl["vm.nr_hugepages"] ?? 0) * hugePageKb) / 1024,
+  );
   const shares = sharesOn(inputs, name, facts).map((share) => {
     const said = share.sharedBuffers ?? DEFAULT_SHARED_BUFFERS;
     return { ...share, said, bytes: bytesOf(said, BUFFER_BYTES) ?? 0 };

@@ -3,6 +3,7 @@ import { packagingOf } from "../facts/packaging";
 import { clusterPaths, familiesOf, familyLayout } from "../families";
 import type { HostFacts } from "../facts/host";
 import { semanageMissing } from "./instanceLabels";
+import { kernelProblems } from "./preflightKernel";
 import { memoryProblems } from "./preflightMemory";
 import type { Finding, NodeFacts, PreflightInputs, PreflightNode } from "./preflight";
 
@@ -27,6 +28,7 @@ export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[]
       ...unitProblems(inputs, facts.host),
       ...clockProblems(facts),
       ...memoryProblems(inputs, node, facts),
+      ...kernelProblems(inputs.kernels?.[node.host], facts.kernel),
       ...ipcProblems(facts.host),
       ...labelProblems(inputs, facts),
       ...packageProblems(inputs, node, facts),

@@ -30,7 +30,7 @@ export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Pre
       }),
       ...(cluster.tls === undefined ? {} : { hasTls: true as const }),
       memory: memoryOn(hosts, inventory.clusters),
-      ...hugePagesOn(hosts, inventory),
+      ...kernelsOn(hosts, inventory),
     },
     {},
   );
@@ -51,12 +51,12 @@ function memoryOn(hosts: readonly string[], clusters: readonly ClusterSpec[]): P
   return telling.length === 0 ? undefined : Object.fromEntries(telling);
 }
 
-function hugePagesOn(hosts: readonly string[], inventory: StackInventory): Pick<PreflightInputs, "hugePages"> {
+function kernelsOn(hosts: readonly string[], inventory: StackInventory): Pick<PreflightInputs, "kernels"> {
   const named = hosts.flatMap((host) => {
-    const count = hostOf(inventory, host).kernel?.sysctl["vm.nr_hugepages"];
-    return count === undefined ? [] : [[host, Number(count)] as const];
+    const { kernel } = hostOf(inventory, host);
+    return kernel === undefined ? [] : [[host, kernel] as const];
   });
-  return named.length === 0 ? {} : { hugePages: Object.fromEntries(named) };
+  return named.length === 0 ? {} : { kernels: Object.fromEntries(named) };
 }
 
 /**

@@ -1,10 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import type { FileFact } from "../../facts/file";
 import { type KernelFact, kernelProbe } from "../../facts/kernel";
 import type { Claims } from "../../providers/claims";
-import type { Ctx } from "../../providers/kind";
 import { type HostKernelFacts, type HostKernelInputs, hostKernelKind } from "../../providers/hostKernel";
+import { kernelProblems } from "../../providers/preflightKernel";
 import { FILES } from "../../providers/hostKernelPlan";
 import { file, outline, scripts } from "./kindFixture";
 
@@ -115,30 +114,25 @@ test("deleted, its files go; deleted again, nothing happens", () => {
 });
 
 describe("before anything is done, a preview refuses", () => {
-  const refusals = (have: KernelFact): Promise<string[]> => {
-    const files: Readonly<Record<string, FileFact | undefined>> = {};
-    const ask = (_: string, { key }: { key: string }): Promise<unknown> =>
-      Promise.resolve(key.startsWith("kernel") ? have : files[key]);
-    return hostKernelKind.preflight?.({ ask } as Ctx, want) ?? Promise.resolve(["no preflight"]);
-  };
+  const refusals = (have: KernelFact): string[] => kernelProblems({ sysctl, transparentHugePages: "never" }, have);
   const { kernel: fine } = converged;
 
-  test("a setting that the kernel does not have", async () => {
+  test("a setting that the kernel does not have", () => {
     const { "vm.overcommit_memory": _, ...others } = sysctl;
-    await expect(refusals({ ...fine, sysctl: others })).resolves.toEqual([
-      "pg3: its kernel has no setting vm.overcommit_memory (there is no /proc/sys/vm/overcommit_memory); take it out of this host's 'kernel'",
+    expect(refusals({ ...fine, sysctl: others })).toEqual([
+      "its kernel has no setting vm.overcommit_memory (there is no /proc/sys/vm/overcommit_memory); take it out of this host's 'kernel'",
     ]);
   });
 
-  test("one that cannot be changed there, unless it is as wanted", async () => {
+  test("one that cannot be changed there, unless it is as wanted", () => {
     const fixed = ["vm.overcommit_memory", "net.ipv4.tcp_wmem"];
     const have = { ...fine, fixed, sysctl: { ...sysctl, "vm.overcommit_memory": "0" } };
-    const [problem, ...others] = await refusals(have);
-    expect(problem).toMatch(/^pg3: vm\.overcommit_memory is 0, wanted 2, and cannot be changed there: .*read-only/);
+    const [problem, ...others] = refusals(have);
+    expect(problem).toMatch(/^vm\.overcommit_memory is 0, wanted 2, and cannot be changed there: .*read-only/);
     expect(others).toEqual([]);
   });
 
-  test("nothing of a host that is as wanted", async () => expect(refusals(fine)).resolves.toEqual([]));
+  test("nothing of a host that is as wanted", () => expect(refusals(fine)).toEqual([]));
 });
 
 test("the question, asked of this machine's own kernel, finds what its files hold", () => {

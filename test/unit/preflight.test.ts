@@ -40,6 +40,7 @@ interface Answers {
   readonly packages?: string;
   readonly repository?: string;
   readonly labels?: string;
+  readonly kernel?: string;
 }
 
 /** What the probes of a host print where it shows this. */
@@ -95,6 +96,7 @@ function world(answers: Record<string, Answers>): Ctx {
       if (probe.key === "clock") return text(`${Date.now() + (a.skewMs ?? 0)}\n`);
       if (probe.key.startsWith("packages ")) return text(a.packages ?? installed);
       if (probe.key.startsWith("repository ")) return text(a.repository ?? "");
+      if (probe.key.startsWith("kernel ")) return text(a.kernel ?? "vm.swappiness=1\n");
       if (probe.key.startsWith("labels ")) return text(a.labels ?? "");
       return a.conf === undefined ? text("", 44) : text(`postgres:postgres 0600 1.0\n${a.conf}`);
     },
@@ -283,6 +285,19 @@ test("read shows the inputs as they are, with what the hosts are made of", async
   const { inputs: shown, outputs } = preflightKind.project(inputs, have);
   expect(shown).toEqual(inputs);
   expect(outputs.hosts.pg2).toEqual({ os: "Debian GNU/Linux 13 (trixie)", cores: 2, memoryMb: 24105 });
+});
+
+test("two hosts whose kernels lack what the inventory asks for are named together", async () => {
+  const kernels = Object.fromEntries(["pg1", "pg2", "pg3"].map((name) => [name, { sysctl: { "vm.swappiness": "1" } }]));
+  expect(await problems({}, { kernels })).toEqual([]);
+  const found = await problems(
+    { pg1: { kernel: "" }, pg3: { kernel: "vm.swappiness=60\nfixed=vm.swappiness\n" } },
+    { kernels },
+  );
+  expect(found).toEqual([
+    expect.stringMatching(/^pg1: cluster main: its kernel has no setting vm\.swappiness/),
+    expect.stringMatching(/^pg3: cluster main: vm\.swappiness is 60, wanted 1, and cannot be changed there/),
+  ]);
 });
 
 test("a real host's answer, cut short, is no answer", async () => {
