@@ -2,7 +2,7 @@ import { until } from "../../lab/wait";
 import { seconds } from "./support/deadlines";
 import { converges, LEFTOVERS, tells } from "./support/incident";
 import type { InventoryFile } from "./support/inventory";
-import { POSTGRES_HOME } from "./support/layout";
+import { DATA, dataOf, POSTGRES_HOME } from "./support/layout";
 import { role, sh, sql } from "./support/oracle";
 import { RunningUp } from "./support/running";
 import { suite } from "./support/suite";
@@ -54,7 +54,7 @@ suite(
       await resize(world, "8m");
       tells(
         await up.ended,
-        /pg4: exit status \d+: [^]*No space left on device[^]*while: initdb in \/var\/lib\/postgresql\/17\/spare/,
+        new RegExp(`pg4: exit status \\d+: [^]*No space left on device[^]*while: initdb in ${dataOf("spare")}`),
       );
       await resize(world, "4g");
       await spareConverges(world);
@@ -84,7 +84,7 @@ suite(
       await up.reaches(/^clone n4 from n1/);
       await fill(world, 4_000);
       tells(await up.ended, /pg4: exit status \d+: [^]*No space left on device[^]*while: clone n4 from n1/);
-      expect(await sh(world.lab, OUTSIDER, `ls -d ${POSTGRES_HOME}/17/main 2>/dev/null || echo absent`)).toBe("absent");
+      expect(await sh(world.lab, OUTSIDER, `ls -d ${DATA} 2>/dev/null || echo absent`)).toBe("absent");
       await resize(world, "4g");
       await converges(world, [...HOSTS, OUTSIDER]);
     });
@@ -92,11 +92,11 @@ suite(
     test("the host loses power in the middle of a clone", async (world) => {
       const { lab } = world;
       await lab.slow(OUTSIDER, 20_000);
-      await sh(lab, OUTSIDER, `systemctl stop repmgrd-main postgresql-main && rm -rf ${POSTGRES_HOME}/17/main`);
+      await sh(lab, OUTSIDER, `systemctl stop repmgrd-main postgresql-main && rm -rf ${DATA}`);
       const up = RunningUp.start(world);
       await up.reaches(/^clone n4 from n1/);
       await until("the copy has begun", seconds(60), async () => {
-        const size = await sh(lab, OUTSIDER, `du -sk ${POSTGRES_HOME}/17/main.building 2>/dev/null | cut -f 1`);
+        const size = await sh(lab, OUTSIDER, `du -sk ${DATA}.building 2>/dev/null | cut -f 1`);
         return Number(size) > 500 || `${size} kB`;
       });
       // A host that loses power says no goodbye; the lab's kernel would say it for its processes.
