@@ -33,6 +33,8 @@ export function planRegister(
   if (type !== "standby") {
     return [{ do: "run", host: want.host, why, script: repmgr(want, `${type} register${force}`) }];
   }
+  if (self.member.delay !== undefined && row !== undefined && knowsItself(self))
+    return [correctRow(want, primary, upstream, problem)];
   return [
     ...planCatchUp(want, self, upstream),
     registerStandby(want, self, primary, why, `standby register${force}${below}`),
@@ -67,13 +69,38 @@ function registerStandby(
   const { delay } = self.member;
   const run = { do: "run", host: want.host } as const;
   if (delay === undefined) return { ...run, why, script: repmgr(want, `${command} --wait-sync=30`) };
-  if (knowsItself(self)) return { ...run, why, script: repmgr(want, command) };
   return {
     ...run,
     why: `${why}; its delay of ${delay} is lifted until it has replayed that`,
     script: registerUndelayed(want, primary, command),
     deadlineMs: LIFTED_DEADLINE_MS,
   };
+}
+
+/**
+ * repmgr looks for the primary among the rows of the node's own database (get_primary_connection), and those of one that is
+ * behind on purpose are of the past: who is primary by now may not be among them.
+ */
+function correctRow(want: RepmgrNodeInputs, primary: LiveMember, upstream: LiveMember, problem: string): Action {
+  const { node, nodeId, repmgrConf: conf } = want;
+  const text = {
+    node_name: node,
+    type: "standby",
+    conninfo: conf.conninfo ?? "",
+    location: conf.location ?? "default",
+  };
+  const columns = [
+    ...Object.entries(text).map(([column, value]) => `${column} = ${sqlLiteral(value)}`),
+    `active = true`,
+    `upstream_node_id = ${upstream.member.id}`,
+    `priority = ${Number(conf.priority ?? 100)}`,
+  ];
+  return sqlAction(
+    want,
+    { host: primary.member.host, database: "repmgr" },
+    `${node} is ${problem}: put its row on ${primary.member.node} right, since its own copy is of the past`,
+    [`update repmgr.nodes set ${columns.join(", ")} where node_id = ${nodeId};`],
+  );
 }
 
 /**

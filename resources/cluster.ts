@@ -53,9 +53,9 @@ export class Cluster extends pulumi.ComponentResource {
         (before) => before?.resource ?? [],
       );
       const own = instance(context, n, [...groundOf(n), ...ready, ...after]);
-      // It copies the rows that are there, and again when repmgrd asks (witness_sync_interval): if the primary died before
-      // that, it would wait for ever for a successor it does not know.
-      const known = n.initialRole === "witness" ? [...built.values()].map(({ resource }) => resource) : [];
+      // A witness copies the rows that are there, and again when repmgrd asks (witness_sync_interval); one that stays behind
+      // on purpose replays those of others late. If the primary died before that, it would know no successor to follow.
+      const known = isLate(n) ? [...built.values()].map(({ resource }) => resource) : [];
       built.set(n.name, { spec: n, instance: own, resource: node(context, n, [own, ...known]) });
     }
     const nodes = spec.nodes.map((n) => built.get(n.name) ?? begun);
@@ -126,12 +126,19 @@ function tlsOutputs({ tls }: ClusterSpec, nodes: readonly BuiltNode[]): object {
   return { tls: { ca: tls.authorities, expires: Object.fromEntries(expires) } };
 }
 
-/** All but the one that begins: a standby after the one it follows, from which it is cloned; the witness last. */
+/** Sees what repmgr.nodes holds later than the others. */
+function isLate({ initialRole, delay }: NodeSpec): boolean {
+  return initialRole === "witness" || delay !== undefined;
+}
+
+/** All but the one that begins: a standby after the one it follows, from which it is cloned; those that are late last. */
 function inOrder(nodes: readonly NodeSpec[], first: NodeSpec): NodeSpec[] {
-  const depth = ({ upstream, initialRole }: NodeSpec): number => {
-    if (initialRole === "witness") return nodes.length;
-    const next = nodes.find(({ name }) => name === upstream);
-    return next === undefined ? 0 : 1 + depth(next);
+  const follows = ({ upstream }: NodeSpec): NodeSpec | undefined => nodes.find(({ name }) => name === upstream);
+  const place = (node: NodeSpec): number => {
+    if (node.initialRole === "witness") return 2 * nodes.length;
+    const next = follows(node);
+    const after = next === undefined ? 0 : 1 + place(next);
+    return isLate(node) ? Math.max(after, nodes.length) : after;
   };
-  return nodes.filter(({ name }) => name !== first.name).sort((a, b) => depth(a) - depth(b));
+  return nodes.filter(({ name }) => name !== first.name).sort((a, b) => place(a) - place(b));
 }

@@ -140,6 +140,26 @@ describe("the program, two clusters on the same hosts", () => {
     expect(before(graph, "PgInstance other-o3").has("RepmgrNode other-o2")).toBe(false);
   });
 
+  test("so is a standby that stays behind on purpose, which replays their rows late, and what follows it", async () => {
+    const nodes = {
+      a: { id: 1, host: "db1", role: "primary" },
+      b: { id: 2, host: "db2", delay: "1h" },
+      c: { id: 3, host: "db3", upstream: "b" },
+      d: { id: 4, host: "db4" },
+      e: { id: 5, host: "db5", upstream: "d" },
+    };
+    const clusters = { other: { version: 17, nodes } };
+    const hosts = { ...HOSTS, db4: { address: "192.0.2.14" }, db5: { address: "192.0.2.15" } };
+    const tree = await programGraph({ ...inventory(clusters), hosts });
+    const registeredBefore = (node: string): string[] =>
+      [...before(tree, `RepmgrNode other-${node}`)].filter((name) => name.startsWith("RepmgrNode ")).sort();
+    const all = (...names: string[]): string[] => names.map((name) => `RepmgrNode other-${name}`);
+    expect(registeredBefore("d")).toEqual(all("a"));
+    expect(registeredBefore("e")).toEqual(all("a", "d"));
+    expect(registeredBefore("b")).toEqual(all("a", "d", "e"));
+    expect(registeredBefore("c")).toEqual(all("a", "b", "d", "e"));
+  });
+
   test("neither cluster waits for the other", () => {
     const of = (cluster: string): Asked[] => own(graph).filter(({ parent }) => parent === `Cluster ${cluster}`);
     expect(of("main")).toHaveLength(16);

@@ -29,9 +29,17 @@ describe("a standby that stays behind on purpose", () => {
     ]);
   });
 
-  test("learns of a change when its time comes", () => {
+  test("learns of a change when its time comes; repmgr would look for the primary among the rows of an hour ago", () => {
     const moved = facts.rows().map((row) => (row.id === 3 ? { ...row, conninfo: "host=elsewhere" } : row));
-    expect(shellOf(delayed(moved, known))).toMatch(/standby register --force$/m);
+    const [action, ...others] = planOf(delayed(moved, known));
+    expect(others).toEqual([]);
+    expect(action).toMatchObject({ do: "run", host: "pg1" });
+    expect(action?.why).toMatch(
+      /^n3 is registered with conninfo "host=elsewhere": put its row on n1 right, since its own copy/,
+    );
+    expect(action?.do === "run" && action.stdin).toMatch(
+      /update repmgr\.nodes set node_name = 'n3', type = 'standby', conninfo = 'host=198\.18\.0\.13 [^']*', location = 'default', active = true, upstream_node_id = 1, priority = 100 where node_id = 3;\n$/,
+    );
   });
 
   test("is as wanted when all is well, and its lag is no fault", () => {
