@@ -77,6 +77,8 @@ export interface DatabaseFact {
   /** Of the provider; of libc its lc_collate. */
   readonly locale: string;
   readonly connectionLimit: number;
+  /** It lets nobody in, so what is in it is not known. */
+  readonly closed?: boolean;
   /** As ALTER DATABASE ... SET keeps them, for all roles. */
   readonly settings: Readonly<Record<string, string>>;
   /** In order of name. */
@@ -87,7 +89,7 @@ export interface DatabaseFact {
   readonly publications: readonly PublicationFact[];
 }
 
-/** What is inside an instance: its roles, its slots, and every database that lets anybody in, in order of name. */
+/** What is inside an instance: its roles, its slots, and every database but the two that others are made from, in order of name. */
 export interface ContentFact {
   readonly roles: readonly RoleFact[];
   readonly databases: readonly DatabaseFact[];
@@ -100,6 +102,9 @@ const settingsBy = (
   where: string,
 ): string => `left join (select ${oid} as of, json_object_agg(split_part(s, '=', 1),
       substr(s, strpos(s, '=') + 1)) as settings from pg_db_role_setting, unnest(setconfig) s where ${where} group by 1) own on own.of`;
+
+/** A database that somebody has made a template is one all the same. */
+const MADE = "datname not in ('template0', 'template1')";
 
 /**
  * One JSON object on one line: roles, and the shared part of the databases. The columns that came after PostgreSQL 13
@@ -119,8 +124,8 @@ const SHARED_SQL = `select json_build_object(
       'encoding', pg_encoding_to_char(encoding),
       'provider', case coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') when 'i' then 'icu' when 'b' then 'builtin' else 'libc' end,
       'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', datcollate),
-      'connectionLimit', datconnlimit, 'settings', coalesce(own.settings, '{}')) order by datname)
-    from pg_database d ${settingsBy("setdatabase", "setrole = 0")} = d.oid where datallowconn and not datistemplate),
+      'connectionLimit', datconnlimit, 'closed', not datallowconn, 'settings', coalesce(own.settings, '{}')) order by datname)
+    from pg_database d ${settingsBy("setdatabase", "setrole = 0")} = d.oid where ${MADE}),
   'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'database', database, 'plugin', plugin,
       'active', active, 'lost', coalesce(wal_status = 'lost', false)) order by slot_name), '[]')
     from pg_replication_slots where not temporary),
@@ -161,7 +166,7 @@ const DATABASE_SQL = `select json_build_object('name', current_database(),
  */
 const CONNECT_SQL = `select format(E'\\\\connect -reuse-previous=on ''%s''', replace(replace(replace(replace(
     format('dbname=''%s''', replace(replace(datname, '\\', '\\\\'), '''', '\\''')), '\\', '\\\\'), '''', ''''''), E'\\n', '\\n'), '"', '""""'))
-  from pg_database where datallowconn and not datistemplate order by datname`;
+  from pg_database where datallowconn and ${MADE} order by datname`;
 
 type Shared = Omit<ContentFact, "databases"> & {
   readonly databases: readonly Omit<DatabaseFact, "extensions" | "schemas" | "publications">[];
@@ -239,6 +244,7 @@ function whole(
   inside: Inside | undefined,
   available: Shared["available"],
 ): DatabaseFact {
+  if (database.closed === true) return { ...database, extensions: [], schemas: [], publications: [] };
   if (inside === undefined) throw new Error(`the database ${database.name} is listed and does not answer`);
   const extensions = inside.extensions.map((e) => ({ ...e, available: available?.[e.name] ?? null }));
   const { schemas, publications } = inside;

@@ -23,11 +23,21 @@ export function foundDatabase(
     ...(want.locale === undefined || isSameLocale(want.locale, found.locale) ? {} : { locale: found.locale }),
     ...(want.connectionLimit === undefined ? {} : { connectionLimit: found.connectionLimit }),
     ...(want.settings === undefined ? {} : { settings: shownSettings(want.settings, found.settings) }),
+    ...(found.closed === true ? {} : foundInside(want, found, privileges)),
+    ...(want.slots === undefined ? {} : { slots: foundSlots(want, slots) }),
+  };
+}
+
+function foundInside(
+  want: DatabaseSpec,
+  found: DatabaseFact,
+  privileges: PrivilegesFact | undefined,
+): Partial<DatabaseSpec> {
+  return {
     extensions: foundExtensions(want, found),
     ...(want.schemas === undefined ? {} : { schemas: want.schemas.flatMap((schema) => foundSchema(schema, found)) }),
     ...(want.grants === undefined ? {} : { grants: foundGrants(want, privileges) }),
     ...(want.publications === undefined ? {} : { publications: foundPublications(want, found) }),
-    ...(want.slots === undefined ? {} : { slots: foundSlots(want, slots) }),
   };
 }
 
@@ -40,12 +50,14 @@ export function databaseDifferences(
   version: number,
 ): Difference[] {
   const pairs = wanted.map((want) => [want, found.find(({ name }) => name === want.name)] as const);
+  const open = pairs.filter(([, have]) => have?.closed !== true);
   return [
     ...pairs.flatMap(([want, have]) => (have === undefined ? [creation(want, version)] : [])),
     ...pairs.flatMap(([want, have]) => (have === undefined ? [] : ownerDifference(want, have))),
     ...pairs.flatMap(([want, have]) => (have === undefined ? [] : limitDifference(want, have))),
     ...pairs.flatMap(([want, have]) => settingDifference(want, have?.settings ?? {})),
-    ...pairs.flatMap(([want, have]) => [
+    ...pairs.flatMap(([{ name }, have]) => (have?.closed === true ? [opening(name)] : [])),
+    ...open.flatMap(([want, have]) => [
       ...schemaDifferences(want, have?.schemas ?? []),
       ...extensionDifferences(want, have),
       ...privilegeDifferences(want, privileges[want.name]),
@@ -121,6 +133,16 @@ function limitDifference(want: DatabaseSpec, have: DatabaseFact): Difference[] {
       sql: [`alter database ${sqlIdentifier(want.name)} connection limit ${want.connectionLimit};`],
     },
   ];
+}
+
+/** The inside shows at the next look, once somebody is let in. */
+function opening(name: string): Difference {
+  return {
+    what: `database ${name} lets nobody in: allow connections`,
+    database: "postgres",
+    sql: [`alter database ${sqlIdentifier(name)} allow_connections true;`],
+    isHidden: true,
+  };
 }
 
 function settingDifference({ name, settings }: DatabaseSpec, found: DatabaseFact["settings"]): Difference[] {

@@ -222,7 +222,7 @@ async function observePrivileges(
   { view, content }: Pick<PgClusterFacts, "view" | "content">,
 ): Promise<PgClusterFacts["privileges"]> {
   const primary = livePrimaries(view)[0];
-  const existing = content.databases.map(({ name }) => name);
+  const existing = content.databases.filter(({ closed }) => closed !== true).map(({ name }) => name);
   const asked = privilegesAsked(inputs.databases, existing);
   if (primary === undefined || asked.length === 0) return {};
   return ctx.ask(primary.member.host, privilegesProbe(psql(inputs), asked));

@@ -50,6 +50,7 @@ export function publicationRefusals(
 ): string[] {
   return wanted.flatMap((want) => {
     const have = databases.find(({ name }) => name === want.name);
+    if (have?.closed === true) return [];
     return (want.publications ?? []).flatMap((publication) => obstacle(want, publication, have, publishable) ?? []);
   });
 }
@@ -57,6 +58,7 @@ export function publicationRefusals(
 /** Tables that are wanted and not published as they are wanted: whether they can be has to be asked. */
 export function tablesAsked(wanted: readonly DatabaseSpec[], databases: readonly DatabaseFact[]): TablesQuestion[] {
   return databases.flatMap((have) => {
+    if (have.closed === true) return [];
     const publications = wanted.find(({ name }) => name === have.name)?.publications ?? [];
     const tables = publications.flatMap((want) =>
       toAdd(

@@ -192,7 +192,9 @@ const NOT_LISTED = ["postgres", "repmgr"];
 function roleLines({ content: { roles: found, databases } }: Found, cluster: string): string[] {
   const all = found.filter(({ name }) => !NOT_LISTED.includes(name));
   const roles = all.filter(({ name }) => SQL_NAME.pattern.test(name));
-  const listed = databases.filter(({ name }) => !NOT_LISTED.includes(name) && SQL_NAME.pattern.test(name));
+  const listed = databases.filter(
+    ({ name, closed }) => closed !== true && !NOT_LISTED.includes(name) && SQL_NAME.pattern.test(name),
+  );
   const left = [...all, ...databases].map(({ name }) => name).filter((name) => !SQL_NAME.pattern.test(name));
   return [
     ...(left.length === 0 ? [] : comment(`Left alone, because an inventory cannot name them: ${left.join(", ")}.`)),

@@ -196,6 +196,22 @@ describe("a database differs in", () => {
     expect(seen.inputs.content).toBe("as wanted");
   });
 
+  test("that it lets nobody in: it is opened, and nothing is made up about what is in it", () => {
+    const inside = {
+      schemas: [{ name: "sales" }],
+      extensions: ["hstore"],
+      grants: [{ to: "app", on: "database", privileges: ["connect"] }],
+      publications: [{ name: "orders", schemas: ["sales"] }],
+    } as const;
+    const want: DatabaseSpec = { ...DB, ...inside, connectionLimit: 5 };
+    const have = facts.database("app", { closed: true, connectionLimit: 5 });
+    const seen = look({ databases: [want] }, [], [have]);
+    expect(seen.whys).toEqual(["database app lets nobody in: allow connections"]);
+    expect(seen.sql).toEqual(['alter database "app" allow_connections true;']);
+    expect(seen.inputs.databases).toEqual([want]);
+    expect(seen.inputs.content).toBe("database app lets nobody in: allow connections");
+  });
+
   test("nothing: libc and icu write one locale in several ways", () => {
     const want: DatabaseSpec = { ...DB, encoding: "UTF8", locale: "en_US.utf8", template: "other" };
     const seen = look({ databases: [want] }, [], [facts.database("app", { locale: "en_US.UTF-8" })]);

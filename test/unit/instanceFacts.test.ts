@@ -137,7 +137,14 @@ test("real slots, physical and logical", () => {
 });
 
 test("real databases, one with every quote in its name", () => {
-  const shared = { encoding: "UTF8", provider: "libc", locale: "C.UTF-8", connectionLimit: -1, settings: {} };
+  const shared = {
+    encoding: "UTF8",
+    provider: "libc",
+    locale: "C.UTF-8",
+    connectionLimit: -1,
+    closed: false,
+    settings: {},
+  };
   const own = { provider: "icu", locale: "de-DE", connectionLimit: 7, settings: { work_mem: "8MB" } };
   const empty = { ...shared, owner: "postgres", extensions: [PLPGSQL], schemas: [PUBLIC], publications: [] };
   expect(parsed(contentProbe("psql"), recorded("content")).databases).toEqual([
@@ -149,6 +156,14 @@ test("real databases, one with every quote in its name", () => {
     { ...empty, name: `it's "a" \\ db` },
     { ...empty, name: "postgres" },
   ]);
+});
+
+test("a database that lets nobody in is there, and nothing is known of what is in it", () => {
+  const closed = recorded("content")
+    .replace(/("name": "postgres", "owner": "postgres", "closed": )false/, "$1true")
+    .replace(/^.*"postgres", "schemas".*\n/m, "");
+  const { databases } = parsed(contentProbe("psql"), closed);
+  expect(databases[2]).toMatchObject({ name: "postgres", closed: true, extensions: [], schemas: [], publications: [] });
 });
 
 test("databases that cannot be read are an error, and so is one that came or went meanwhile", () => {

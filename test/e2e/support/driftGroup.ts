@@ -14,6 +14,7 @@ import { must, type World } from "./world";
 export function driftGroup(test: Suite["test"], title: string, rows: readonly Row[], goOn: readonly string[]): void {
   describe(title, () => {
     let changes: Change[] = [];
+    let consequences = "";
     let started: string[] = [];
     const postmasters = ({ lab }: World): Promise<string[]> => Promise.all(goOn.map((host) => postmaster(lab, host)));
 
@@ -30,12 +31,14 @@ export function driftGroup(test: Suite["test"], title: string, rows: readonly Ro
       expect([...new Set(changes.map(({ resource, property }) => `${resource} ${property}`))].sort()).toEqual(
         expected(rows),
       );
-      expect(consequencesOf(stdout)).not.toContainEqual(expect.stringContaining("nothing to do"));
+      consequences = consequencesOf(stdout).join("\n");
+      expect(consequences).not.toContain("nothing to do");
     });
 
     for (const row of rows) {
       test(`it shows what was found: ${row.what}`, () => {
         isShown(row, changes);
+        expect(consequences).toContain(row.will ?? "");
         return Promise.resolve();
       });
     }
