@@ -2,9 +2,13 @@ import type { Checked } from "./check";
 import { deriveFencing, walSenderTimeout } from "./deriveFencing";
 import type { RawCluster } from "./schema";
 
+/** pg_checkpoint and GRANT ... ON PARAMETER (PostgreSQL 15 release notes). */
+const LIMITED_SINCE = 15;
+
 /** What fencing, events and synchronous replication need, and where they cannot be. */
 export function checkFailover(checked: Checked, name: string, cluster: RawCluster): void {
   const at = ["postgresql_clusters", name];
+  checkRole(checked, at, cluster);
   if (cluster.layout !== undefined && checked.isWhole([...at, "layout"])) {
     refuseWithLayout(checked, at, cluster);
     return;
@@ -15,6 +19,19 @@ export function checkFailover(checked: Checked, name: string, cluster: RawCluste
     const message =
       "the option stands in the place of the program's own script, which runs 'events.command'; remove one of the two";
     checked.report([...at, "repmgr", "options", "event_notification_command"], message);
+  }
+}
+
+/** What a role without superuser cannot be given before that version, and where it has not been tried. */
+function checkRole(checked: Checked, at: string[], { repmgr, version, layout }: RawCluster): void {
+  if (repmgr.superuser) return;
+  const path = [...at, "repmgr", "superuser"];
+  if (version < LIMITED_SINCE) {
+    const lacks = "CHECKPOINT and ALTER SYSTEM, which repmgr may need, are for superusers alone before";
+    checked.report(path, `${lacks} PostgreSQL ${LIMITED_SINCE}; this is ${version}`);
+  }
+  if (layout !== undefined) {
+    checked.report(path, "a cluster with a 'layout' keeps the role that others have made, a superuser");
   }
 }
 

@@ -78,6 +78,7 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
     monitoring: deriveMonitoring(raw.monitoring, data, settings.ssl_cert_file),
     repmgrOptions: deriveRepmgrOptions(raw),
     repmgrPasswordSecret: repmgrSecret(name, raw),
+    ...(raw.repmgr.superuser ? {} : { limitedRole: true }),
     roles: deriveRoles(raw),
     databases: deriveDatabases(raw),
     ...deriveRemoved(raw),

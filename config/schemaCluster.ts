@@ -101,6 +101,12 @@ const repmgrSchema = z
       SECRET_NAME,
       "Name of the stack secret with the password of the role repmgr. Default: <cluster>_repmgr_password.",
     ).optional(),
+    superuser: z
+      .boolean()
+      .default(true)
+      .describe(
+        "The role repmgr is a superuser. false: it gets the rights that repmgr needs, one by one; from PostgreSQL 15 on.",
+      ),
     options: named(SETTING_NAME, settingValue)
       .default({})
       .describe("Options of repmgr.conf; node-specific ones are derived."),

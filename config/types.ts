@@ -250,6 +250,8 @@ export interface ClusterSpec {
   /** repmgr.conf options the user chose, over our defaults; node-specific ones are derived later. */
   readonly repmgrOptions: Readonly<Record<string, string>>;
   readonly repmgrPasswordSecret: string;
+  /** The role repmgr is no superuser. */
+  readonly limitedRole?: true;
   readonly roles: readonly RoleSpec[];
   readonly databases: readonly DatabaseSpec[];
   /** Absent: nothing is dropped. */

@@ -1,3 +1,5 @@
+import { RIGHTS_SINCE, RIGHTS_SQL, type RepmgrRights } from "./repmgrRights";
+
 /** A managed setting as the running server sees it. */
 export interface LiveSetting {
   readonly setting: string;
@@ -159,13 +161,17 @@ export interface RepmgrFacts {
   readonly paused?: boolean;
   /** repmgrd has seen the upstream at least once since this PostgreSQL was started; undefined is as good as yes. */
   readonly watched?: boolean;
+  /** Of a role repmgr that is no superuser, where it can have what it needs all the same. */
+  readonly rights?: RepmgrRights | null;
 }
 
 /**
  * One JSON object on one line after "repmgr=", or nothing when the extension is not in the database. Its functions fail where
  * somebody took the package away; its tables are there all the same.
  */
-export const REPMGR_SQL = `select to_regclass('repmgr.nodes') is not null as installed \\gset
+export const REPMGR_SQL = `select to_regclass('repmgr.nodes') is not null as installed, case when exists (select from pg_roles
+    where rolname = 'repmgr' and not rolsuper and current_setting('server_version_num')::int >= ${RIGHTS_SINCE}0000)
+  then $rights$${RIGHTS_SQL}$rights$ else 'null::json' end as rights \\gset
 \\if :installed
 \\set paused ''
 \\set watched ''
@@ -173,7 +179,7 @@ export const REPMGR_SQL = `select to_regclass('repmgr.nodes') is not null as ins
 select coalesce(repmgr.repmgrd_is_paused()::text, '') as paused, repmgr.get_upstream_last_seen() >= 0 as watched \\gset
 \\set ON_ERROR_STOP on
 \\echo -n repmgr=
-select json_build_object('paused', nullif(:'paused', '')::bool, 'watched', nullif(:'watched', '')::bool, 'nodes', (select coalesce(json_agg(json_build_object('id', node_id, 'name', node_name, 'type', type, 'upstream', upstream_node_id,
+select json_build_object('paused', nullif(:'paused', '')::bool, 'watched', nullif(:'watched', '')::bool, 'rights', :rights, 'nodes', (select coalesce(json_agg(json_build_object('id', node_id, 'name', node_name, 'type', type, 'upstream', upstream_node_id,
   'active', active, 'conninfo', conninfo, 'priority', priority, 'location', location, 'slot', slot_name)
   order by node_id), '[]') from repmgr.nodes), 'events', (select coalesce(json_agg(json_build_object(
   'at', to_char(event_timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'nodeId', node_id, 'event', event,

@@ -1,8 +1,7 @@
 import type { Action } from "../actions/action";
 import { AS_POSTGRES, AT_HOME } from "../facts/login";
-import { scramVerifier } from "../facts/scram";
 import { clusterPaths, familyLayout } from "../families";
-import { sh, shJoin, sqlLiteral } from "../ssh/quote";
+import { sh, shJoin } from "../ssh/quote";
 import type { ClusterInputs } from "./cluster";
 
 /** Crash recovery of a large instance replays WAL before it accepts connections. */
@@ -57,7 +56,7 @@ const QUIET = "set log_statement = 'none'; set log_min_duration_statement = -1; 
  * What brings a standby back must not wait until a standby has confirmed it; repmgr commits like that, too (dbutils.c,
  * _establish_db_connection).
  */
-const LOCAL = "set synchronous_commit = local;";
+export const LOCAL = "set synchronous_commit = local;";
 
 /** SQL on an instance, as postgres. It travels on stdin; each statement commits by itself. */
 export function sqlAction(
@@ -73,23 +72,4 @@ export function sqlAction(
     script: asPostgres(inputs, "psql", `-Xq -v ON_ERROR_STOP=1 -d ${sh(on.database)}`),
     stdin: `${[QUIET, ...(on.database === "repmgr" ? [LOCAL] : []), ...sql].join("\n")}\n`,
   };
-}
-
-/** repmgr's role, database and extension on an instance that takes writes. */
-export function planBootstrap(
-  inputs: ClusterInputs & { readonly host: string; readonly repmgrPassword: string },
-  problem: string,
-): Action[] {
-  const why = `repmgr's role is ${problem}: make role, database and extension as repmgr needs them`;
-  return [
-    sqlAction(inputs, { host: inputs.host, database: "postgres" }, why, [
-      LOCAL,
-      "select 'create role repmgr' where not exists (select from pg_roles where rolname = 'repmgr') \\gexec",
-      `alter role repmgr with login superuser replication password ${sqlLiteral(scramVerifier(inputs.repmgrPassword))};`,
-      "select 'create database repmgr owner repmgr' where not exists (select from pg_database where datname = 'repmgr') \\gexec",
-      "\\connect repmgr",
-      LOCAL,
-      "create extension if not exists repmgr;",
-    ]),
-  ];
 }

@@ -1,6 +1,5 @@
 import { parseConninfo } from "../facts/conninfo";
 import type { RegisteredNode, RunningFacts } from "../facts/running";
-import { verifies } from "../facts/scram";
 import {
   type ClusterView,
   isLive,
@@ -236,20 +235,6 @@ export function registeredType(want: RepmgrNodeInputs, view: ClusterView): Regis
   const { member, facts } = memberOf(view, want.node);
   if (member.witness) return "witness";
   return facts.running?.inRecovery === false ? "primary" : "standby";
-}
-
-export const OTHER_PASSWORD = "with another password";
-
-/** How the repmgr role differs from what it must be; undefined when it is right. */
-export function repmgrRoleProblem(want: RepmgrNodeInputs, { roles }: RunningFacts): string | undefined {
-  const role = roles.find(({ name }) => name === "repmgr");
-  if (role === undefined) return "missing";
-  // A superuser may stream without the attribute, and "createuser --superuser" does not set it.
-  const needs =
-    want.layout === undefined ? (["login", "superuser", "replication"] as const) : (["login", "superuser"] as const);
-  const lacks = needs.filter((attribute) => !role[attribute]);
-  if (lacks.length > 0) return `without ${lacks.join(", ")}`;
-  return verifies(role.verifier, want.repmgrPassword) ? undefined : OTHER_PASSWORD;
 }
 
 function downState({ facts }: MemberFacts, primary: MemberFacts | undefined): string {

@@ -2,25 +2,23 @@ import type { Action } from "../actions/action";
 import { verifies } from "../facts/scram";
 import { clusterPaths } from "../families";
 import { shJoin } from "../ssh/quote";
-import { type ClusterInputs, type ClusterView, isLive, type LiveMember, livePrimaries } from "./cluster";
-import { asPostgres, planBootstrap } from "./commands";
-import { OTHER_PASSWORD } from "./nodeState";
+import { type ClusterView, isLive, type LiveMember, livePrimaries } from "./cluster";
+import { asPostgres } from "./commands";
+import { OTHER_PASSWORD, planBootstrap, type RoleInputs } from "./repmgrRole";
 import { PASS_FILE, pgpass } from "./passFile";
-
-type Inputs = ClusterInputs & { readonly host: string; readonly repmgrPassword: string };
 
 /**
  * The role has another password than the wanted one, so that the nodes still log in with the old one. Then the password
  * files wait for the role, and one plan changes them all: a file or a role alone would keep out whoever logs in meanwhile,
  * an election among them. Of clusters of others the files are edited one by one.
  */
-export function isRotating({ layout, repmgrPassword }: Inputs, view: ClusterView): boolean {
+export function isRotating({ layout, repmgrPassword }: RoleInputs, view: ClusterView): boolean {
   const role = livePrimaries(view)[0]?.facts.running.roles.find(({ name }) => name === "repmgr");
   return layout === undefined && role !== undefined && !verifies(role.verifier, repmgrPassword);
 }
 
 /** The password files of all nodes, then the role, then every node logs in with what it has. */
-export function planRotation(want: Inputs, view: ClusterView, primary: LiveMember): Action[] {
+export function planRotation(want: RoleInputs, view: ClusterView, primary: LiveMember): Action[] {
   const { passFile: path } = clusterPaths(want);
   const files = view
     .filter(({ facts }) => facts.data === "present")

@@ -3,9 +3,10 @@ import type { RunningFacts } from "../facts/running";
 import { clusterPaths } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
 import { type ClusterView, instanceOf, type LiveMember, thePrimary } from "./cluster";
-import { asPostgres, planBootstrap, repmgr, sqlAction } from "./commands";
+import { asPostgres, repmgr, sqlAction } from "./commands";
 import { Refused } from "./kind";
-import { expectedUpstream, knowsItself, registeredType, registrationProblem, repmgrRoleProblem } from "./nodeState";
+import { expectedUpstream, knowsItself, registeredType, registrationProblem } from "./nodeState";
+import { planBootstrap, repmgrRoleProblem } from "./repmgrRole";
 import type { RepmgrNodeFacts, RepmgrNodeInputs } from "./repmgrNode";
 
 /** What a busy primary writes while a large standby is cloned. */
@@ -153,7 +154,7 @@ function registerPrimary(want: RepmgrNodeInputs, primary: LiveMember): Action {
 
 /** Its own instance, entered at the node that is primary now; from then on repmgrd lets it follow. */
 export function planWitness(want: RepmgrNodeInputs, { view }: RepmgrNodeFacts, self: LiveMember): Action[] {
-  const role = repmgrRoleProblem(want, self.facts.running);
+  const role = repmgrRoleProblem(want, self.facts);
   if (role !== undefined || self.facts.repmgr === undefined)
     return planBootstrap(want, role ?? "without its extension");
   const primary = thePrimary(want, view);

@@ -5,15 +5,8 @@ import { clusterPaths } from "../families";
 import { type ClusterInputs, type ClusterView, memberOf, observeCluster, livePrimaries } from "./cluster";
 import { type NodeReport, roleOf } from "./clusterReport";
 import type { Ctx, Kind } from "./kind";
-import {
-  fellBehind,
-  isSuperseded,
-  leftSlots,
-  nodeState,
-  registrationState,
-  repmgrRoleProblem,
-  slotProblem,
-} from "./nodeState";
+import { fellBehind, isSuperseded, leftSlots, nodeState, registrationState, slotProblem } from "./nodeState";
+import { repmgrRoleProblem } from "./repmgrRole";
 import { planNodeDelete } from "./repmgrNodeDelete";
 import { rewindQuestion } from "./rejoin";
 import { CONF_FILE, planNode, SUDOERS_FILE } from "./repmgrNodePlan";
@@ -31,6 +24,8 @@ export interface RepmgrNodeInputs extends ClusterInputs {
   readonly sudoCommands: readonly string[];
   /** Secret. */
   readonly repmgrPassword: string;
+  /** The role repmgr is no superuser; absent, it is. */
+  readonly limitedRole?: true;
   /** What a healthy node shows; the program always writes HEALTHY_NODE. */
   readonly state: string;
   readonly registration: string;
@@ -81,6 +76,7 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
     "repmgrConf",
     "sudoCommands",
     "repmgrPassword",
+    "limitedRole",
     "state",
     "registration",
     "slot",
@@ -159,7 +155,7 @@ function leftState(inputs: RepmgrNodeInputs, view: ClusterView): string | undefi
 function roleState(inputs: RepmgrNodeInputs, view: ClusterView): string {
   const { member, facts } = memberOf(view, inputs.node);
   if (facts.running === undefined || (facts.running.inRecovery && !member.witness)) return HEALTHY_NODE.repmgrRole;
-  return repmgrRoleProblem(inputs, facts.running) ?? HEALTHY_NODE.repmgrRole;
+  return repmgrRoleProblem(inputs, facts) ?? HEALTHY_NODE.repmgrRole;
 }
 
 function filesState({ layout }: RepmgrNodeInputs, { repmgrConf, sudoers }: RepmgrNodeFacts): string {

@@ -11,12 +11,12 @@ import { equal } from "./canonical";
 import { isLive, type LiveMember, memberOf, type MemberFacts, thePrimary } from "./cluster";
 import { Refused } from "./kind";
 import { planFollow, planLeftSlots, planSlot } from "./follow";
-import { fellBehind, isSuperseded, OTHER_PASSWORD, repmgrRoleProblem } from "./nodeState";
+import { fellBehind, isSuperseded } from "./nodeState";
 import { planRegister, planWitness, planWitnessKnows } from "./register";
 import { planCopyAnew, planReturn, planSettle, planSupersede, type Return } from "./rejoin";
-import { planBootstrap } from "./commands";
 import { isRotating, planRotation } from "./passwordRotation";
 import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
+import { OTHER_PASSWORD, planBootstrap, repmgrRoleProblem } from "./repmgrRole";
 import { planRevival, planStart } from "./revive";
 
 export const CONF_FILE = { owner: "postgres:postgres", mode: "0640" };
@@ -62,7 +62,7 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
   const primary = thePrimary(want, have.view);
   if (primary === undefined) return planRevival(want, have.view);
   const isPrimary = primary.member.node === want.node;
-  const role = repmgrRoleProblem(want, primary.facts.running);
+  const role = repmgrRoleProblem(want, primary.facts);
   if (isPrimary && role === OTHER_PASSWORD && isRotating(want, have.view))
     return planRotation(want, have.view, primary);
   if (isPrimary && (role !== undefined || primary.facts.repmgr === undefined)) {

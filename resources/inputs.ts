@@ -97,6 +97,7 @@ export function nodeInputs(spec: ClusterSpec, inventory: Inventory, of: NodeSpec
     sudoCommands: Object.entries(spec.layout === undefined ? units : {}).flatMap(([unit, verbs]) => {
       return verbs.map((verb) => `${systemctl} ${verb} ${unit.replace(/\.service$/, "")}`);
     }),
+    limitedRole: spec.limitedRole,
     ...HEALTHY_NODE,
   };
 }

@@ -22,6 +22,7 @@ const SLOTS =
   "select string_agg(slot_name, ',' order by slot_name) from pg_replication_slots where slot_type = 'logical'";
 const PUBLISHED =
   "select string_agg(tablename, ',' order by tablename) from pg_publication_tables where pubname = 'orders'";
+const OWNERS = "select string_agg(pubname || ' ' || pubowner::regrole, ', ' order by pubname) from pg_publication";
 const CHANGES = "select count(*) from pg_logical_slot_peek_changes('warehouse', null, null) where data like '%INSERT%'";
 
 /** In a database of the same instance a subscription cannot make its slot itself: the program has made it. */
@@ -51,7 +52,10 @@ suite(
         main(inventory).rolling = { switch_back: true };
         main(inventory).databases.shop = {
           schemas: { sales: {} },
-          publications: { orders: { tables: ["sales.orders"], publish: ["insert", "update"] } },
+          publications: {
+            orders: { tables: ["sales.orders"], publish: ["insert", "update"], owner: "app" },
+            everything: { schemas: ["sales"] },
+          },
           slots: { warehouse: { plugin: "test_decoding" }, copies: {} },
         };
       });
@@ -98,11 +102,14 @@ suite(
       await ask(
         world,
         `create table sales.other (id int primary key); alter publication orders add table sales.other;
-         alter publication orders set (publish = 'insert'); select pg_drop_replication_slot('warehouse')`,
+         alter publication orders set (publish = 'insert'); alter publication orders owner to postgres;
+         drop publication everything; select pg_drop_replication_slot('warehouse')`,
       );
       const { stdout } = must(await world.preview(["--json"]));
       const changes = changesOf(stdout);
       expect(changes.map(({ resource, property }) => `${resource} ${property}`).sort()).toEqual([
+        "PgCluster main databases.publications",
+        "PgCluster main databases.publications.owner",
         "PgCluster main databases.publications.publish",
         "PgCluster main databases.publications.tables",
         "PgCluster main databases.slots",
@@ -111,16 +118,20 @@ suite(
       ]);
       expect(changes[0]?.found).toContainEqual({
         ...{ name: "shop", extensions: [], schemas: [{ name: "sales" }] },
-        publications: [{ name: "orders", publish: ["insert"], tables: ["sales.orders", "sales.other"] }],
+        publications: [
+          { name: "orders", owner: "postgres", publish: ["insert"], tables: ["sales.orders", "sales.other"] },
+        ],
         slots: [{ name: "copies", plugin: "pgoutput" }],
       });
       const lines = consequencesOf(stdout);
       expect(lines).toContainEqual(expect.stringMatching(GONE("warehouse")));
       expect(lines.at(-1)).toBe(
-        "cluster main: nobody notices: pg1: publication orders in shop: no longer table sales.other, publish insert, update, not insert",
+        "cluster main: nobody notices: pg1: publication orders in shop: no longer table sales.other, publish insert, update, not insert, " +
+          "owner app, not postgres; create publication everything in shop",
       );
       tells(await world.up(["--skip-preview"]), GONE("warehouse"));
       expect(await ask(world, PUBLISHED)).toBe("orders");
+      expect(await ask(world, OWNERS)).toBe("everything postgres, orders app");
       expect(await ask(world, SLOTS)).toBe("copies,someone");
       await ask(world, "select pg_create_logical_replication_slot('warehouse', 'test_decoding')");
       must(await world.up(["--skip-preview"]));
@@ -174,7 +185,7 @@ suite(
       world.edit((inventory) => {
         main(inventory).allow_drop = true;
         Object.assign(shop(inventory), {
-          publications: { orders: { removed: true }, strange: { removed: true } },
+          publications: { orders: { removed: true }, everything: { removed: true }, strange: { removed: true } },
           slots: { warehouse: { removed: true }, copies: { removed: true } },
         });
       });
