@@ -5,7 +5,7 @@ import { hostFamily } from "./deriveCluster";
 import { resolvePath } from "./deriveHosts";
 import { isAddress } from "./network";
 import { unknownName } from "./nearest";
-import { fingerprintsOf } from "./openpgp";
+import { fingerprintsOf, fingerprintText } from "./openpgp";
 import type { RawHost } from "./schema";
 
 type Repository = NonNullable<RawHost["repository"]>;
@@ -103,9 +103,16 @@ function checkKinds(checked: Checked): void {
 
 function checkRepository(checked: Checked, at: string[], repository: Repository | undefined): void {
   if (!repository || !checked.isWhole(at)) return;
-  if ((repository.key === undefined) === (repository.key_file === undefined)) {
-    checked.report(at, "a repository needs either 'key' or 'key_file', the public key it is signed with");
+  const given = [repository.key, repository.key_file, repository.key_url].filter((way) => way !== undefined);
+  if (given.length !== 1) {
+    checked.report(at, "a repository needs one of 'key', 'key_file' and 'key_url', the public key it is signed with");
     return;
+  }
+  if (repository.key_url !== undefined && repository.key_fingerprint === undefined) {
+    checked.report(
+      [...at, "key_url"],
+      "what is fetched is trusted by its fingerprint alone: give 'key_fingerprint', too",
+    );
   }
   if (repository.key !== undefined && !repository.key.includes("BEGIN PGP PUBLIC KEY BLOCK")) {
     checked.report(
@@ -126,7 +133,7 @@ function checkRepository(checked: Checked, at: string[], repository: Repository 
 
 function checkFingerprint(checked: Checked, at: string[], { key_fingerprint: given }: Repository, key: string): void {
   if (given === undefined) return;
-  const wanted = given.replaceAll(" ", "").toUpperCase();
+  const wanted = fingerprintText(given);
   const found = fingerprintsOf(key);
   if (found.length === 1 && found[0] === wanted) return;
   const is = found.length === 0 ? "holds no key that can be read" : `has ${found.join(" and ")}`;

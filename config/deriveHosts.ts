@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import type { HostConnection } from "../ssh/types";
 import { DEFAULTS } from "./defaults";
+import { fingerprintText } from "./openpgp";
 import type { RawDefaults, RawHost } from "./schema";
 import type { RawKernel } from "./schemaKernel";
 import type { Family, HostSpec, KernelSpec, RepositorySpec } from "./types";
@@ -102,6 +103,10 @@ export class HostDeriver {
   private repository(raw: RawRepository, at: readonly string[], readKey: (path: string) => string): RepositorySpec {
     const { name, uri, suite, components } = raw;
     const parts = { ...(suite === undefined ? {} : { suite }), ...(components === undefined ? {} : { components }) };
+    if (raw.key_url !== undefined) {
+      const keyFingerprint = fingerprintText(raw.key_fingerprint ?? "");
+      return { name, uri, ...parts, keyUrl: raw.key_url, keyFingerprint };
+    }
     const file = raw.key_file && resolvePath(raw.key_file, this.fileOf([...at, "key_file"]));
     return { name, uri, ...parts, key: raw.key ?? (file ? readKey(file) : "") };
   }

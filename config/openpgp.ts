@@ -15,6 +15,11 @@ export function fingerprintsOf(armoured: string): string[] {
   );
 }
 
+/** @param written as people write it: in groups, in any case */
+export function fingerprintText(written: string): string {
+  return written.replaceAll(" ", "").toUpperCase();
+}
+
 function fingerprint(body: Buffer): string {
   const head = Buffer.from([0x99, body.length >> 8, body.length & 0xff]);
   return createHash("sha1")

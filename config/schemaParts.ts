@@ -78,6 +78,11 @@ export const repositorySchema = z
       .optional(),
     key: z.string().optional().describe("ASCII-armoured public key that the repository is signed with."),
     key_file: textOf("File on this machine that holds that key; instead of 'key'.").optional(),
+    key_url: z
+      .string()
+      .regex(/^https:\/\/[^\s'"]+$/, "expected https:// and no spaces or quotes")
+      .describe("Where this machine fetches that key when a host lacks it; instead of 'key'. Needs 'key_fingerprint'.")
+      .optional(),
     key_fingerprint: z
       .string()
       .regex(/^([0-9A-Fa-f]{4} ?){10}$/, "expected the 40 hexadecimal digits of a fingerprint; spaces may part them")

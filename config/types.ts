@@ -21,9 +21,15 @@ export interface RepositorySpec {
   /** Suite and components are apt's; a repository of dnf is all that lies below its address. */
   readonly suite?: string;
   readonly components?: readonly string[];
-  /** ASCII-armoured public key the repository is signed with. */
-  readonly key: string;
+  /** ASCII-armoured public key the repository is signed with; absent: it is fetched. */
+  readonly key?: string;
+  readonly keyUrl?: string;
+  /** Of a key that is fetched: 40 digits in upper case. */
+  readonly keyFingerprint?: string;
 }
+
+/** A repository whose key is there. */
+export type KeyedRepository = RepositorySpec & { readonly key: string };
 
 export interface HostSpec {
   readonly name: string;

@@ -1,4 +1,4 @@
-import type { RepositorySpec } from "../config/types";
+import type { KeyedRepository } from "../config/types";
 import type { Packaging, PackagingFile, RepositoryFiles } from "./packages";
 
 /** postgresql-common reads it whenever a package of a new version is configured (pg_createcluster(1)). */
@@ -9,7 +9,7 @@ export const CREATE_CLUSTER_FILE: PackagingFile = {
 };
 
 /** The key and the deb822 source of one repository (sources.list(5)). */
-export function repositoryFiles(repository: RepositorySpec): RepositoryFiles {
+export function repositoryFiles(repository: KeyedRepository): RepositoryFiles {
   const { name, uri, suite = "", components = [], key } = repository;
   const keyPath = `/etc/apt/keyrings/repmgr-pulumi-${name}.asc`;
   const lines = [

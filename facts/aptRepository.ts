@@ -1,4 +1,4 @@
-import type { RepositorySpec } from "../config/types";
+import type { KeyedRepository } from "../config/types";
 import { repositoryFiles } from "./aptFiles";
 import { sh, shJoin } from "../ssh/quote";
 import { parsePackages } from "./aptPackages";
@@ -9,7 +9,7 @@ import type { Probe } from "./probe";
  * Tries a repository that is not set up yet: address, signature and packages, all by apt itself, in a directory that is
  * removed again.
  */
-export function repositoryProbe(repository: RepositorySpec, packages: readonly string[]): Probe<RepositoryFact> {
+export function repositoryProbe(repository: KeyedRepository, packages: readonly string[]): Probe<RepositoryFact> {
   const { key, source } = repositoryFiles(repository);
   return {
     key: `repository ${JSON.stringify(repository)} ${packages.join(" ")}`,

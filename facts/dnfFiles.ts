@@ -1,11 +1,11 @@
-import type { RepositorySpec } from "../config/types";
+import type { KeyedRepository } from "../config/types";
 import type { Packaging, RepositoryFiles } from "./packages";
 
 /**
  * The key and the definition of one repository (dnf.conf(5), "Repo Options"). What is not signed with the key is never
  * installed: gpgcheck stands here, whatever dnf.conf says.
  */
-export function repositoryFiles({ name, uri, key }: RepositorySpec): RepositoryFiles {
+export function repositoryFiles({ name, uri, key }: KeyedRepository): RepositoryFiles {
   const keyPath = `/etc/pki/rpm-gpg/RPM-GPG-KEY-repmgr-pulumi-${name}`;
   const lines = [
     "# Written by repmgr-pulumi.",

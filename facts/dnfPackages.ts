@@ -1,4 +1,4 @@
-import type { RepositorySpec } from "../config/types";
+import type { KeyedRepository } from "../config/types";
 import { sh, shJoin } from "../ssh/quote";
 import { repositoryFiles } from "./dnfFiles";
 import type { PackagesFact, RepositoryFact } from "./packages";
@@ -63,7 +63,7 @@ function candidatesOf(text: string): Record<string, string> {
 }
 
 /** Asks a repository that is not set up yet, by dnf itself, in a directory that is removed again. */
-export function repositoryProbe(repository: RepositorySpec, packages: readonly string[]): Probe<RepositoryFact> {
+export function repositoryProbe(repository: KeyedRepository, packages: readonly string[]): Probe<RepositoryFact> {
   const { source } = repositoryFiles(repository);
   return {
     key: `repository ${JSON.stringify(repository)} ${packages.join(" ")}`,

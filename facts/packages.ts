@@ -1,4 +1,4 @@
-import type { RepositorySpec } from "../config/types";
+import type { KeyedRepository } from "../config/types";
 import type { FileFact } from "./file";
 import type { Probe } from "./probe";
 
@@ -43,14 +43,14 @@ export interface RepositoryFiles {
 export interface Packaging {
   readonly packagesProbe: (names: readonly string[]) => Probe<PackagesFact>;
   /** Tries a repository that is not set up yet. Asked only while one of the packages is not installed. */
-  readonly repositoryProbe: (repository: RepositorySpec, packages: readonly string[]) => Probe<RepositoryFact>;
-  readonly repositoryFiles: (repository: RepositorySpec) => RepositoryFiles;
+  readonly repositoryProbe: (repository: KeyedRepository, packages: readonly string[]) => Probe<RepositoryFact>;
+  readonly repositoryFiles: (repository: KeyedRepository) => RepositoryFiles;
   /** The repository as the host's files give it; undefined when the host does not have it. */
   readonly foundRepository: (
-    want: RepositorySpec,
+    want: KeyedRepository,
     source: FileFact | undefined,
     key: FileFact | undefined,
-  ) => RepositorySpec | undefined;
+  ) => KeyedRepository | undefined;
   /** Negative when version a is older than b. */
   readonly compareVersions: (a: string, b: string) => number;
   /** Keeps the distribution from making a cluster of its own; absent where it makes none. */

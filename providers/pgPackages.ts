@@ -4,6 +4,7 @@ import type { PackagesFact } from "../facts/packages";
 import { packagingOf } from "../facts/packaging";
 import { familyLayout } from "../families";
 import type { BaseInputs, Kind } from "./kind";
+import { type FetchedKey, fetchedKey, repositoryWith, shownRepository } from "./repositoryKey";
 import { behind, offPin, planPackages, planPackagesDelete } from "./pgPackagesPlan";
 
 export interface PgPackagesInputs extends BaseInputs {
@@ -34,6 +35,8 @@ export interface PgPackagesFacts {
   /** By host. */
   readonly siblings: Readonly<Record<string, PackagesFact>>;
   readonly key: FileFact | undefined;
+  /** Only of a repository whose key is fetched: with that key, or why there is none. */
+  readonly fetched?: FetchedKey;
   readonly source: FileFact | undefined;
   readonly createCluster: FileFact | undefined;
 }
@@ -72,7 +75,7 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
 
   async observe(ctx, { host, family, packages, siblings, repository }) {
     const { packagesProbe, repositoryFiles, createCluster: ours } = packagingOf(familyLayout(family).packageManager);
-    const files = repository && repositoryFiles(repository);
+    const files = repository && repositoryFiles({ ...repository, key: "" });
     const [found, createCluster, key, source] = await Promise.all([
       ctx.ask(host, packagesProbe(packages)),
       ours && ctx.ask(host, fileProbe(ours.path)),
@@ -82,7 +85,8 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
     const others = await Promise.all(
       siblings.map(async (h) => [h, await ctx.ask(h, packagesProbe(packages))] as const),
     );
-    return { packages: found, siblings: Object.fromEntries(others), createCluster, key, source };
+    const fetched = repository?.keyUrl === undefined ? {} : { fetched: await fetchedKey(repository, key?.content) };
+    return { packages: found, siblings: Object.fromEntries(others), createCluster, key, source, ...fetched };
   },
 
   isAbsent: ({ packages, key, source, createCluster }) =>
@@ -94,7 +98,9 @@ export const pgPackagesKind: Kind<PgPackagesInputs, PgPackagesFacts, PgPackagesO
   project(inputs, have) {
     const installed = have.packages.packages.filter(({ state }) => state === "installed");
     const { foundRepository, createCluster } = packagingOf(familyLayout(inputs.family).packageManager);
-    const repository = inputs.repository && foundRepository(inputs.repository, have.source, have.key);
+    const keyedOne = repositoryWith(inputs.repository, have.fetched);
+    const seen = keyedOne && foundRepository(keyedOne, have.source, have.key);
+    const repository = seen && shownRepository(seen, inputs.repository, have.key?.content);
     const makesItsOwn = createCluster !== undefined && have.createCluster?.content !== createCluster.content;
     const { repository: _, ...others } = inputs;
     return {

@@ -8,6 +8,7 @@ import type { Claims } from "./claims";
 import { Refused } from "./kind";
 import { packageCommands } from "./packageCommands";
 import type { PgPackagesFacts, PgPackagesInputs } from "./pgPackages";
+import { repositoryWith } from "./repositoryKey";
 
 const INSTALL_DEADLINE_MS = 900_000;
 
@@ -108,7 +109,7 @@ export function planPackagesDelete(have: PgPackagesFacts, inputs: PgPackagesInpu
   // The files are of the host: those of another major version need them as well.
   if (here.length > 0 && !here.some(({ version }) => version === inputs.version)) return [];
   const { repositoryFiles, createCluster } = manager(inputs);
-  const files = inputs.repository && repositoryFiles(inputs.repository);
+  const files = inputs.repository && repositoryFiles({ ...inputs.repository, key: "" });
   const paths = [
     have.createCluster && createCluster?.path,
     have.source && files?.source.path,
@@ -120,8 +121,10 @@ export function planPackagesDelete(have: PgPackagesFacts, inputs: PgPackagesInpu
 }
 
 function planFiles(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
-  const { host, repository, version } = want;
+  const { host, version } = want;
   const { repositoryFiles, createCluster } = manager(want);
+  if (have.fetched !== undefined && "problem" in have.fetched) throw new Refused(`${host}: ${have.fetched.problem}`);
+  const repository = repositoryWith(want.repository, have.fetched);
   const files = repository && repositoryFiles(repository);
   return [
     // A host that others have set up goes on as it was.
@@ -157,7 +160,7 @@ function planRepair(want: PgPackagesInputs, { packages }: PgPackagesFacts): Acti
 function planInstall(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
   const missing = have.packages.packages.filter(({ state }) => state === "absent").map(({ name }) => name);
   if (missing.length === 0) return [];
-  const fresh = want.repository && manager(want).repositoryFiles(want.repository).source.path;
+  const fresh = want.repository && manager(want).repositoryFiles({ ...want.repository, key: "" }).source.path;
   const isKnown = missing.every((name) => have.packages.candidates[name] !== undefined);
   const { exact, install } = commands(want);
   const { pinned } = want;

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { ClusterLayout, Family, KernelSpec, RepositorySpec } from "../config/types";
+import type { ClusterLayout, Family, KernelSpec, KeyedRepository, RepositorySpec } from "../config/types";
 import { fileProbe } from "../facts/file";
 import { type HostFacts, observeHost, skewProbe } from "../facts/host";
 import { type KernelFact, kernelProbe } from "../facts/kernel";
@@ -18,6 +18,7 @@ import { upgradeProblems } from "./majorUpgradeProblems";
 import { changeProblems } from "./preflightChanges";
 import type { MemoryShare } from "./preflightMemory";
 import { problemsOf } from "./preflightProblems";
+import { fetchedKey } from "./repositoryKey";
 
 export interface PreflightNode {
   readonly node: string;
@@ -191,6 +192,15 @@ function lookAt(ctx: Ctx, inputs: PreflightInputs, { node, host: at }: Preflight
   return observeHost((probe) => ctx.ask(at, probe), { dataDirectory: inputs.dataDirectory, port: inputs.port, peers });
 }
 
+/** Without its key there is nothing to try. */
+async function tryRepository(
+  repository: RepositorySpec,
+  ask: (keyed: KeyedRepository) => Promise<RepositoryFact>,
+): Promise<RepositoryFact> {
+  const keyed = await fetchedKey(repository, undefined);
+  return "problem" in keyed ? { problem: keyed.problem, candidates: {} } : ask(keyed);
+}
+
 async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgrade: UpgradeView): Promise<NodeFacts> {
   const { directory } = clusterPaths(inputs);
   const { packagesProbe, repositoryProbe } = packagingOf(familyLayout(inputs.family).packageManager);
@@ -207,7 +217,8 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
   const labels = question && (await ctx.ask(node.host, labelsProbe(question)));
   const isComplete = packages.packages.every(({ state }) => state === "installed");
   const tried = isComplete ? undefined : node.repository;
-  const repository = tried && (await ctx.ask(node.host, repositoryProbe(tried, inputs.packages)));
+  const repository =
+    tried && (await tryRepository(tried, (keyed) => ctx.ask(node.host, repositoryProbe(keyed, inputs.packages))));
   const clusterName = conf && parsePostgresConf(conf.content).cluster_name;
   // Others may keep their repmgr.conf where ours would be.
   const others = inputs.layout

@@ -258,7 +258,30 @@ const hosts: Case[] = [
   [
     "repository without key",
     [repository("")],
-    ["3: defaults.repository: a repository needs either 'key' or 'key_file', the public key it is signed with"],
+    [
+      "3: defaults.repository: a repository needs one of 'key', 'key_file' and 'key_url', the public key it is signed with",
+    ],
+  ],
+  [
+    "repository key that is fetched, and trusted by nothing",
+    [repository(", key_url: 'https://example.org/key.asc'")],
+    [
+      "3: defaults.repository.key_url: what is fetched is trusted by its fingerprint alone: give 'key_fingerprint', too",
+    ],
+  ],
+  [
+    "repository key that is fetched without TLS",
+    [repository(", key_url: 'http://example.org/key.asc'")],
+    [
+      '3: defaults.repository.key_url: expected https:// and no spaces or quotes; found the text "http://example.org/key.asc"',
+    ],
+  ],
+  [
+    "repository with two keys",
+    [repository(", key_url: 'https://example.org/key.asc', key_file: a.asc")],
+    [
+      "3: defaults.repository: a repository needs one of 'key', 'key_file' and 'key_url', the public key it is signed with",
+    ],
   ],
   [
     "repository key that is none",

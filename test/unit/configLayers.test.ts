@@ -128,6 +128,19 @@ test("loadHosts does not mind the clusters, and says what is wrong with the file
   expect(() => loadHosts(put("j.yml", "defaults: {}\n"))).toThrow(/there are no 'hosts'/);
 });
 
+test("the key of a repository that is fetched is told by its fingerprint, written in any way", () => {
+  const print = "3773 c119 5bcd 3677 5e95 6feb 4280 7d13 ebf8 28e9";
+  const key = `key_url: "https://example.org/k.asc", key_fingerprint: ${print}`;
+  const repository = `repository: { name: r, uri: file:/r, suite: s, components: [main], ${key} }`;
+  const path = put("u.yml", BASE.replace("defaults:", `defaults:\n  ${repository}`));
+  const host = loadInventory(path, { has: () => true }).inventory?.hosts.get("h1");
+  expect(host?.repository).toMatchObject({
+    keyUrl: "https://example.org/k.asc",
+    keyFingerprint: "3773C1195BCD36775E956FEB42807D13EBF828E9",
+  });
+  expect(host?.repository).not.toHaveProperty("key");
+});
+
 test("the key of a repository is read from its file", () => {
   put("r.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n");
   const repository = "repository: { name: r, uri: file:/r, suite: s, components: [main], key_file: r.asc }";

@@ -65,7 +65,10 @@ export const EVERYTHING: Json = {
       repository: { ...repository, key: KEY, key_fingerprint: ED25519_PRINT },
     },
     h3: { address: "192.0.2.3", repository: { ...repository, key_file: join(directory, "key.asc") } },
-    h4: { address: "192.0.2.4" },
+    h4: {
+      address: "192.0.2.4",
+      repository: { ...repository, key_url: "https://example.org/key.asc", key_fingerprint: ED25519_PRINT },
+    },
   },
   postgresql_clusters: {
     main: {
@@ -156,7 +159,7 @@ export const EVERYTHING: Json = {
     },
   },
 };
-// Two keys of which a repository has one: the default one needs its file's name somewhere, too. So has TLS.
+// Ways to a key of which a repository has one: the default one needs its file's name somewhere, too. So has TLS.
 export const OTHER_KEY: Json = replaced(
   replaced(
     EVERYTHING,
@@ -165,6 +168,13 @@ export const OTHER_KEY: Json = replaced(
   ),
   { path: ["postgresql_clusters", "main", "tls"], isKey: false },
   { ...tls, ca_key_secret: "ca_key" },
+);
+
+/** And a third way, of which nothing else is worth another look. */
+export const FETCHED_KEY: Json = replaced(
+  EVERYTHING,
+  { path: ["defaults", "repository"], isKey: false },
+  { ...repository, key_url: "https://example.org/key.asc", key_fingerprint: ED25519_PRINT },
 );
 
 /** Every place that holds a string, and every key of a dictionary with names of a person's choosing. */
