@@ -1,9 +1,12 @@
 import type { Checked } from "./check";
 import { deriveFencing, walSenderTimeout } from "./deriveFencing";
+import { isOn } from "./isOn";
 import type { RawCluster } from "./schema";
 
-/** pg_checkpoint and GRANT ... ON PARAMETER (PostgreSQL 15 release notes). */
+/** pg_checkpoint (PostgreSQL 15 release notes). */
 const LIMITED_SINCE = 15;
+/** repmgr 5.5, sysutils.c, disable_wal_receiver; met on a host: the right to ALTER SYSTEM does not help. */
+const DISCONNECT = "standby_disconnect_on_failover";
 
 /** What fencing, events and synchronous replication need, and where they cannot be. */
 export function checkFailover(checked: Checked, name: string, cluster: RawCluster): void {
@@ -27,8 +30,13 @@ function checkRole(checked: Checked, at: string[], { repmgr, version, layout }: 
   if (repmgr.superuser) return;
   const path = [...at, "repmgr", "superuser"];
   if (version < LIMITED_SINCE) {
-    const lacks = "CHECKPOINT and ALTER SYSTEM, which repmgr may need, are for superusers alone before";
+    const lacks = "CHECKPOINT, which the registration of a delayed standby needs, is for superusers alone before";
     checked.report(path, `${lacks} PostgreSQL ${LIMITED_SINCE}; this is ${version}`);
+  }
+  if (isOn(repmgr.options[DISCONNECT])) {
+    const remedy = "remove it, or write 'superuser: true'";
+    const message = `repmgrd does it with a superuser's connection alone, whatever its role may: ${remedy}`;
+    checked.report([...at, "repmgr", "options", DISCONNECT], message);
   }
   if (layout !== undefined) {
     checked.report(path, "a cluster with a 'layout' keeps the role that others have made, a superuser");

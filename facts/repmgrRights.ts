@@ -6,28 +6,24 @@ export interface RepmgrRights {
   readonly exceeds: readonly string[];
 }
 
-/** The first PostgreSQL in which all of it can be granted: CHECKPOINT and ALTER SYSTEM before it are for superusers alone. */
+/** The first PostgreSQL in which all of it can be granted: CHECKPOINT before it is for superusers alone. */
 export const RIGHTS_SINCE = 15;
 
 /** Sees all that goes on and every setting (repmgr documentation, "Database roles"); a checkpoint; from 16 on, the last connections. */
 export const RIGHTS_ROLES = ["pg_monitor", "pg_checkpoint", "pg_use_reserved_connections"] as const;
 
 /**
- * Promotion and a paused replay (repmgr documentation, "Function permissions"); standby_disconnect_on_failover; and the four that
- * pg_rewind reads its source with (PostgreSQL documentation, pg_rewind, "Notes").
+ * Promotion and a paused replay (repmgr documentation, "Function permissions"), and the four that pg_rewind reads its source
+ * with (PostgreSQL documentation, pg_rewind, "Notes").
  */
 export const RIGHTS_FUNCTIONS = [
   "pg_promote(boolean, integer)",
   "pg_wal_replay_resume()",
-  "pg_reload_conf()",
   "pg_ls_dir(text, boolean, boolean)",
   "pg_stat_file(text, boolean)",
   "pg_read_binary_file(text)",
   "pg_read_binary_file(text, bigint, bigint, boolean)",
 ] as const;
-
-/** What repmgrd sets with standby_disconnect_on_failover (repmgr, sysutils.c, disable_wal_receiver). */
-export const RIGHTS_PARAMETER = "wal_retrieve_retry_interval";
 
 /** On the tables of the extension. Without TRIGGER: what it fired would run as whoever writes there. */
 export const RIGHTS_TABLES = ["select", "insert", "update", "delete", "truncate"] as const;
@@ -38,7 +34,6 @@ const list = (texts: readonly string[]): string => `array[${texts.map((text) => 
 export const RIGHTS_SQL = `(with me as (select * from pg_roles where rolname = 'repmgr'), needs(what, has) as (
     select 'the role ' || g.rolname, pg_has_role(me.oid, g.oid, 'usage') from me, pg_roles g where g.rolname = any (${list(RIGHTS_ROLES)})
     union all select 'execute on ' || f, has_function_privilege(me.oid, f, 'execute') from me, unnest(${list(RIGHTS_FUNCTIONS)}) f
-    union all select 'alter system of ${RIGHTS_PARAMETER}', has_parameter_privilege(me.oid, '${RIGHTS_PARAMETER}', 'alter system') from me
     union all select 'usage on schema repmgr', has_schema_privilege(me.oid, 'repmgr', 'usage') from me
     union all select p || ' on ' || relname, has_table_privilege(me.oid, c.oid, p) from me, unnest(${list(RIGHTS_TABLES)}) p, pg_class c
       where relnamespace = 'repmgr'::regnamespace and relkind in ('r', 'v')

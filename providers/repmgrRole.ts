@@ -1,6 +1,6 @@
 import type { Action } from "../actions/action";
 import type { InstanceFacts } from "../facts/instance";
-import { RIGHTS_FUNCTIONS, RIGHTS_PARAMETER, RIGHTS_ROLES, RIGHTS_TABLES } from "../facts/repmgrRights";
+import { RIGHTS_FUNCTIONS, RIGHTS_ROLES, RIGHTS_TABLES } from "../facts/repmgrRights";
 import { scramVerifier, verifies } from "../facts/scram";
 import { sqlLiteral } from "../ssh/quote";
 import type { ClusterInputs } from "./cluster";
@@ -75,7 +75,6 @@ function limit(version: number): string[] {
     "reassign owned by repmgr to current_user;",
     `select format('grant %I to repmgr', rolname) from pg_roles where rolname in (${names}) \\gexec`,
     ...RIGHTS_FUNCTIONS.map((of) => `grant execute on function pg_catalog.${of} to repmgr;`),
-    `grant alter system on parameter ${RIGHTS_PARAMETER} to repmgr;`,
     "grant connect on database repmgr to repmgr;",
     "revoke create on database repmgr from repmgr;",
     "grant usage on schema repmgr to repmgr;",

@@ -72,12 +72,10 @@ describe("the SQL that makes it no superuser", () => {
     expect(grants).toEqual([
       "grant execute on function pg_catalog.pg_promote(boolean, integer)",
       "grant execute on function pg_catalog.pg_wal_replay_resume()",
-      "grant execute on function pg_catalog.pg_reload_conf()",
       "grant execute on function pg_catalog.pg_ls_dir(text, boolean, boolean)",
       "grant execute on function pg_catalog.pg_stat_file(text, boolean)",
       "grant execute on function pg_catalog.pg_read_binary_file(text)",
       "grant execute on function pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)",
-      "grant alter system on parameter wal_retrieve_retry_interval",
       "grant connect on database repmgr",
       "grant usage on schema repmgr",
       "grant select, insert, update, delete, truncate on all tables in schema repmgr",
@@ -105,10 +103,19 @@ describe("an inventory", () => {
       "of an older version may not",
       [["version: 17", "version: 14"], repmgr("superuser: false")],
       [
-        `26: ${C}.repmgr.superuser: CHECKPOINT and ALTER SYSTEM, which repmgr may need, are for superusers alone before PostgreSQL 15; this is 14`,
+        `26: ${C}.repmgr.superuser: CHECKPOINT, which the registration of a delayed standby needs, is for superusers alone before PostgreSQL 15; this is 14`,
       ],
     ],
   ]);
+
+  test("may not want of repmgr what that does for superusers alone", () => {
+    const option: [string, string] = [OPTION, "standby_disconnect_on_failover: true"];
+    const [, to] = repmgr("superuser: false");
+    const text = edited([`options: { ${OPTION} }`, to.replace(...option)]);
+    expect(problemsOf(text)).toEqual([
+      `i.yml:25: ${C}.repmgr.options.standby_disconnect_on_failover: repmgrd does it with a superuser's connection alone, whatever its role may: remove it, or write 'superuser: true'`,
+    ]);
+  });
 
   test("with a layout may not", () => {
     const layout = `layout: { config_file: /a/p, hba_file: /a/h, postgresql_unit: p.service, repmgr_conf: /a/r, repmgrd_unit: r.service, pass_file: /a/f, socket_directory: /s, log_directory: /l }`;
