@@ -3,7 +3,7 @@ import { equal } from "../../../providers/canonical";
 import { seconds } from "./deadlines";
 import type { Row } from "./driftRow";
 import { postmaster, sh } from "./oracle";
-import { type Change, changesOf, consequencesOf } from "./previewSteps";
+import { type Change, changesOf, consequencesOf, plansOf } from "./previewSteps";
 import type { Suite } from "./suite";
 import { must, type World } from "./world";
 
@@ -14,7 +14,7 @@ import { must, type World } from "./world";
 export function driftGroup(test: Suite["test"], title: string, rows: readonly Row[], goOn: readonly string[]): void {
   describe(title, () => {
     let changes: Change[] = [];
-    let consequences = "";
+    let plans: Record<string, string> = {};
     let started: string[] = [];
     const postmasters = ({ lab }: World): Promise<string[]> => Promise.all(goOn.map((host) => postmaster(lab, host)));
 
@@ -31,14 +31,14 @@ export function driftGroup(test: Suite["test"], title: string, rows: readonly Ro
       expect([...new Set(changes.map(({ resource, property }) => `${resource} ${property}`))].sort()).toEqual(
         expected(rows),
       );
-      consequences = consequencesOf(stdout).join("\n");
-      expect(consequences).not.toContain("nothing to do");
+      expect(consequencesOf(stdout)).not.toContainEqual(expect.stringContaining("nothing to do"));
+      plans = plansOf(stdout);
     });
 
     for (const row of rows) {
       test(`it shows what was found: ${row.what}`, () => {
         isShown(row, changes);
-        expect(consequences).toContain(row.will ?? "");
+        expect(plans[row.resource] ?? "").toContain(row.will ?? "");
         return Promise.resolve();
       });
     }

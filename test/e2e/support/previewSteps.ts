@@ -27,18 +27,31 @@ export function changesOf(json: string): Change[] {
   const changes = steps
     .filter(({ op }) => op === "update")
     .flatMap(({ oldState, newState, detailedDiff }) => {
-      const resource = `${oldState?.type.split(":").at(-1) ?? "?"} ${oldState?.id ?? "?"}`;
       const properties = Object.keys(detailedDiff ?? {}).map((path) => path.replace(/\[\d+\]/g, ""));
       return [...new Set(properties)]
         .filter((property) => property !== "pending")
         .map((property) => ({
-          resource,
+          resource: nameOf(oldState),
           property,
           found: valueAt(oldState?.inputs, property),
           wanted: valueAt(newState?.inputs, property),
         }));
     });
   return changes.sort((a, b) => a.resource.localeCompare(b.resource));
+}
+
+/** By resource, what the preview says that `up` would do there. */
+export function plansOf(json: string): Record<string, string> {
+  const { steps } = JSON.parse(json) as { steps: readonly Step[] };
+  const found = steps.flatMap(({ oldState }) => {
+    const { pending } = (oldState?.inputs ?? {}) as { pending?: readonly string[] };
+    return pending === undefined ? [] : [[nameOf(oldState), pending.join("\n")] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+function nameOf(state: Step["oldState"]): string {
+  return `${state?.type.split(":").at(-1) ?? "?"} ${state?.id ?? "?"}`;
 }
 
 /** What the preview says of the clusters, a line each. */
