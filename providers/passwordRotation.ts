@@ -4,7 +4,7 @@ import { clusterPaths } from "../families";
 import { shJoin } from "../ssh/quote";
 import { type ClusterView, isLive, type LiveMember, livePrimaries } from "./cluster";
 import { asPostgres } from "./commands";
-import { OTHER_PASSWORD, planBootstrap, type RoleInputs } from "./repmgrRole";
+import { planBootstrap, type RoleInputs } from "./repmgrRole";
 import { PASS_FILE, pgpass } from "./passFile";
 
 /**
@@ -17,8 +17,11 @@ export function isRotating({ layout, repmgrPassword }: RoleInputs, view: Cluster
   return layout === undefined && role !== undefined && !verifies(role.verifier, repmgrPassword);
 }
 
-/** The password files of all nodes, then the role, then every node logs in with what it has. */
-export function planRotation(want: RoleInputs, view: ClusterView, primary: LiveMember): Action[] {
+/**
+ * The password files of all nodes, then the role, then every node logs in with what it has.
+ * @param problem what is wrong with the role, the password among it
+ */
+export function planRotation(want: RoleInputs, view: ClusterView, primary: LiveMember, problem: string): Action[] {
   const { passFile: path } = clusterPaths(want);
   const files = view
     .filter(({ facts }) => facts.data === "present")
@@ -36,5 +39,5 @@ export function planRotation(want: RoleInputs, view: ClusterView, primary: LiveM
     why: `${member.node} logs in to ${primary.member.node} with repmgr's new password`,
     script: asPostgres(want, "psql", `-XAtqw ${shJoin(["-d", primary.member.conninfo, "-c", "select 1"])}`),
   }));
-  return [...files, ...planBootstrap(want, OTHER_PASSWORD), ...proofs];
+  return [...files, ...planBootstrap(want, problem), ...proofs];
 }

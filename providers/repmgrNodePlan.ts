@@ -16,7 +16,7 @@ import { planRegister, planWitness, planWitnessKnows } from "./register";
 import { planCopyAnew, planReturn, planSettle, planSupersede, type Return } from "./rejoin";
 import { isRotating, planRotation } from "./passwordRotation";
 import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
-import { OTHER_PASSWORD, planBootstrap, repmgrRoleProblem } from "./repmgrRole";
+import { planBootstrap, repmgrRoleProblem } from "./repmgrRole";
 import { planRevival, planStart } from "./revive";
 
 export const CONF_FILE = { owner: "postgres:postgres", mode: "0640" };
@@ -63,8 +63,8 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
   if (primary === undefined) return planRevival(want, have.view);
   const isPrimary = primary.member.node === want.node;
   const role = repmgrRoleProblem(want, primary.facts);
-  if (isPrimary && role === OTHER_PASSWORD && isRotating(want, have.view))
-    return planRotation(want, have.view, primary);
+  if (isPrimary && role !== undefined && isRotating(want, have.view))
+    return planRotation(want, have.view, primary, role);
   if (isPrimary && (role !== undefined || primary.facts.repmgr === undefined)) {
     return planBootstrap(want, role ?? "without its extension");
   }

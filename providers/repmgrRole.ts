@@ -14,7 +14,7 @@ export interface RoleInputs extends ClusterInputs {
   readonly limitedRole?: true;
 }
 
-export const OTHER_PASSWORD = "with another password";
+const OTHER_PASSWORD = "with another password";
 
 /** How the role repmgr of an instance differs from what it must be; undefined when it is right. */
 export function repmgrRoleProblem(

@@ -59,6 +59,14 @@ describe("the role repmgr", () => {
   });
 });
 
+test("with another password and other rights at once, the password files of all nodes change with it", () => {
+  const whys = seen(true, { verifier: OTHER }).slice(1);
+  expect(whys.slice(0, 4)).toEqual([
+    ...[1, 2, 3].map((id): unknown => expect.stringMatching(new RegExp(`^pg${id}: repmgr's password changes`))),
+    FIX("with superuser"),
+  ]);
+});
+
 describe("the SQL that makes it no superuser", () => {
   const sqlOf = (version: number): string => {
     const [action] = planBootstrap(facts.nodeInputs(1, { version, limitedRole: true }), "missing");
