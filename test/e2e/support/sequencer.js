@@ -1,7 +1,10 @@
 const Sequencer = require("@jest/test-sequencer").default;
 
 /** What takes minutes, so that at the end no lab waits for the other's last suite. */
-const LONG = ["contract", "manyClusters", "topology", "fencing", "majorUpgrade", "redhat"];
+const LONG = [
+  ...["incidentsPrimary", "contract", "incidentsVaried", "incidentsOthers", "manyClusters"],
+  ...["topology", "fencing", "majorUpgrade", "redhat"],
+];
 
 /** The suite that deploys comes first: what it deployed is what the other suites begin with. */
 const ORDER = ["deploy", ...LONG];
