@@ -1,6 +1,7 @@
 import type { Checked } from "./check";
 import { checkGrants } from "./checkGrants";
 import { checkPublished } from "./checkPublished";
+import { checkTablespaces } from "./checkTablespaces";
 import { unknownName } from "./nearest";
 import type { RawCluster } from "./schema";
 
@@ -44,6 +45,7 @@ export function checkContent(checked: Checked, name: string, cluster: RawCluster
   checkRemoved(checked, at, cluster);
   checkRoles(checked, at, cluster, roles);
   checkPublished(checked, at, cluster, roles);
+  checkTablespaces(checked, at, cluster, roles);
   for (const [database, own] of Object.entries(cluster.databases)) {
     const here = [...at, "databases", database];
     if (own.removed) continue;
@@ -64,7 +66,7 @@ export function checkContent(checked: Checked, name: string, cluster: RawCluster
 /** Two words in two places: no role and no data go by a slip. */
 function checkRemoved(checked: Checked, at: string[], cluster: RawCluster): void {
   if (cluster.allow_drop) return;
-  for (const kind of ["roles", "databases"] as const) {
+  for (const kind of ["roles", "databases", "tablespaces"] as const) {
     for (const [name, { removed }] of Object.entries<{ removed: boolean }>(cluster[kind])) {
       if (!removed) continue;
       checked.report([...at, kind, name, "removed"], "it drops only with 'allow_drop: true' of the cluster");

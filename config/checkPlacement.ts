@@ -1,5 +1,7 @@
 import type { Checked } from "./check";
 import { clusterFamily, dataDirectory, hostFamily } from "./deriveCluster";
+import { DIRECTORY_RULE, isGoodDirectory, isNested } from "./directory";
+import { checkTablespacePlacement } from "./checkTablespaces";
 import type { Path } from "./located";
 import type { RawCluster } from "./schema";
 import type { Family } from "./types";
@@ -30,7 +32,7 @@ export function checkPlacement(checked: Checked): void {
     }
   }
   checkPinned(checked);
-  const isNested = (a: string, b: string) => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
+  checkTablespacePlacement(checked);
   reportClashes(checked, ports, "port", (a, b) => a === b);
   reportClashes(checked, directories, "directory", isNested);
 }
@@ -88,17 +90,11 @@ function checkHosts(checked: Checked, at: string[], cluster: RawCluster): string
   return [...byHost.keys()];
 }
 
-const SYSTEM = ["bin", "boot", "dev", "etc", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "tmp", "usr"];
-
 function checkDirectory(checked: Checked, at: string[], cluster: RawCluster): boolean {
   const path = cluster.data_directory;
   if (!checked.isWhole([...at, "data_directory"]) || !checked.isWhole([...at, "version"])) return false;
-  if (path === undefined) return true;
-  const parts = path.split("/").filter((part) => part !== "");
-  const isPlain = /^\/[A-Za-z0-9._/-]+$/.test(path) && !parts.includes("..") && !parts.includes(".");
-  if (isPlain && parts.length >= 2 && !SYSTEM.includes(parts[0] ?? "")) return true;
-  const rule = "an absolute path of letters, digits, . _ and -, at least two levels deep, not below a system directory";
-  checked.report([...at, "data_directory"], `no good directory: ${rule}; found ${JSON.stringify(path)}`);
+  if (path === undefined || isGoodDirectory(path)) return true;
+  checked.report([...at, "data_directory"], `no good directory: ${DIRECTORY_RULE}; found ${JSON.stringify(path)}`);
   return false;
 }
 

@@ -1,7 +1,7 @@
-import { posix } from "node:path";
 import { familyLayout } from "../families";
 import { DEFAULTS, LIMITS } from "./defaults";
-import { deriveDatabases, deriveRemoved, deriveRoles } from "./deriveContent";
+import { deriveDatabases, deriveRemoved, deriveRoles, deriveTablespaces } from "./deriveContent";
+import { plainDirectory } from "./directory";
 import { deriveFencing } from "./deriveFencing";
 import { deriveHba } from "./deriveHba";
 import { deriveRepmgrOptions } from "./deriveRepmgr";
@@ -27,7 +27,7 @@ export function repmgrSecret(cluster: string, raw: RawCluster): string {
 /** PGDATA on every host of the cluster, normalised so that equal directories are equal strings. */
 export function dataDirectory(cluster: string, raw: RawCluster, family: Family): string {
   const path = raw.data_directory ?? familyLayout(family).dataDirectory(raw.version, cluster);
-  return posix.normalize(path).replace(/(?!^)\/+$/, "");
+  return plainDirectory(path);
 }
 
 /** The family of a host; of one that the inventory does not have, the default. */
@@ -80,6 +80,7 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
     repmgrPasswordSecret: repmgrSecret(name, raw),
     ...(raw.repmgr.superuser ? {} : { limitedRole: true }),
     roles: deriveRoles(raw),
+    tablespaces: deriveTablespaces(raw),
     databases: deriveDatabases(raw),
     ...deriveRemoved(raw),
     hooks: { afterDeploy: raw.hooks.after_deploy },

@@ -1,6 +1,7 @@
 import { canonicalValues } from "./deriveSettings";
 import type { RawCluster } from "./schema";
 import { PUBLISHED } from "./defaults";
+import { plainDirectory } from "./directory";
 import type { ClusterSpec, DatabaseSpec, GrantSpec, PublicationSpec, RemovedSpec } from "./types";
 
 /** The roles as they are wanted; a key that nobody wrote is in none of them, so that it is compared with nothing. */
@@ -41,16 +42,29 @@ export function deriveDatabases(raw: RawCluster): ClusterSpec["databases"] {
   });
 }
 
+export function deriveTablespaces(raw: RawCluster): ClusterSpec["tablespaces"] {
+  return kept(raw.tablespaces).map(([name, { directory = "", owner, options }]) => ({
+    name,
+    directory: plainDirectory(directory),
+    ...(owner === undefined ? {} : { owner }),
+    ...(options === undefined
+      ? {}
+      : { options: Object.fromEntries(Object.entries(options).map(([option, value]) => [option, String(value)])) }),
+  }));
+}
+
 /** What must be gone; nothing where nobody says so. */
-export function deriveRemoved({ roles, databases }: RawCluster): { removed?: RemovedSpec } {
+export function deriveRemoved({ roles, databases, tablespaces }: RawCluster): { removed?: RemovedSpec } {
   const gone = (all: Readonly<Record<string, { removed: boolean }>> = {}): string[] =>
     Object.keys(all).filter((name) => all[name]?.removed === true);
   const within = (kind: "publications" | "slots"): string[] =>
     Object.entries(databases).flatMap(([database, own]) => gone(own[kind]).map((name) => `${database}.${name}`));
   const [publications, slots] = [within("publications"), within("slots")];
+  const spaces = gone(tablespaces);
   const removed = {
     roles: gone(roles),
     databases: gone(databases),
+    ...(spaces.length === 0 ? {} : { tablespaces: spaces }),
     ...(publications.length === 0 ? {} : { publications }),
     ...(slots.length === 0 ? {} : { slots }),
   };

@@ -16,6 +16,7 @@ import { databaseSchema, roleSchema } from "./schemaContent";
 import { layoutSchema } from "./schemaLayout";
 import { monitoringSchema } from "./schemaMonitoring";
 import { named, nameOf, settingValue, textOf } from "./schemaParts";
+import { tablespaceSchema } from "./schemaTablespaces";
 import { tlsSchema } from "./schemaTls";
 
 const nodeSchema = z
@@ -231,6 +232,7 @@ export const clusterSchema = z
     monitoring: monitoringSchema,
     repmgr: repmgrSchema.prefault({}),
     roles: named(SQL_NAME, roleSchema).default({}).describe("Roles, by name."),
+    tablespaces: named(SQL_NAME, tablespaceSchema).default({}).describe("Tablespaces, by name."),
     databases: named(SQL_NAME, databaseSchema).default({}).describe("Databases, by name."),
     hooks: z
       .strictObject({
@@ -249,7 +251,7 @@ export const clusterSchema = z
     allow_drop: z
       .boolean()
       .default(false)
-      .describe("Lets 'removed: true' drop roles, databases, publications and slots."),
+      .describe("Lets 'removed: true' drop roles, databases, tablespaces, publications and slots."),
     allow_data_loss: z
       .boolean()
       .default(false)

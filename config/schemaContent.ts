@@ -111,6 +111,9 @@ export const databaseSchema = z
       SQL_NAME,
       "Database to copy when it is made. Default: template0 with 'encoding' or 'locale', else template1.",
     ).optional(),
+    tablespace: roleName(
+      "Tablespace in 'tablespaces' where its files are, or pg_default. Default: as it is; of a new one, its template's.",
+    ).optional(),
     connection_limit: z.int().min(-1).describe("Connections at once; -1: no limit. Default: as it is.").optional(),
     settings: ownSettings("the database"),
     extensions: z.array(extensionSchema).default([]).describe("Extensions to create in it."),

@@ -146,6 +146,7 @@ export interface DatabaseSpec {
   readonly locale?: string;
   /** Counts only when it is made. */
   readonly template?: string;
+  readonly tablespace?: string;
   readonly connectionLimit?: number;
   readonly settings?: Readonly<Record<string, string>>;
   readonly extensions: readonly ExtensionSpec[];
@@ -192,10 +193,21 @@ export interface SchemaSpec {
   readonly owner?: string;
 }
 
+/** What is not named is left as it is. */
+export interface TablespaceSpec {
+  readonly name: string;
+  /** The same on every data node. */
+  readonly directory: string;
+  readonly owner?: string;
+  /** "random_page_cost": "1.1"; all that it has. */
+  readonly options?: Readonly<Record<string, string>>;
+}
+
 /** What must not be there any more, by name. */
 export interface RemovedSpec {
   readonly roles: readonly string[];
   readonly databases: readonly string[];
+  readonly tablespaces?: readonly string[];
   /** "shop.orders": the database and the publication in it. */
   readonly publications?: readonly string[];
   /** "shop.warehouse": the database and its slot. */
@@ -259,6 +271,7 @@ export interface ClusterSpec {
   /** The role repmgr is no superuser. */
   readonly limitedRole?: true;
   readonly roles: readonly RoleSpec[];
+  readonly tablespaces: readonly TablespaceSpec[];
   readonly databases: readonly DatabaseSpec[];
   /** Absent: nothing is dropped. */
   readonly removed?: RemovedSpec;

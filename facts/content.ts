@@ -58,6 +58,14 @@ export interface PublicationFact {
   readonly publish: readonly string[];
 }
 
+export interface TablespaceFact {
+  readonly name: string;
+  /** As the primary has it. */
+  readonly directory: string;
+  readonly owner: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
 /** A replication slot that outlives its session; physical ones have no database and no plugin. */
 export interface SlotFact {
   readonly name: string;
@@ -76,6 +84,7 @@ export interface DatabaseFact {
   readonly provider: "libc" | "icu" | "builtin";
   /** Of the provider; of libc its lc_collate. */
   readonly locale: string;
+  readonly tablespace: string;
   readonly connectionLimit: number;
   /** It lets nobody in, so what is in it is not known. */
   readonly closed?: boolean;
@@ -89,9 +98,11 @@ export interface DatabaseFact {
   readonly publications: readonly PublicationFact[];
 }
 
-/** What is inside an instance: its roles, its slots, and every database but the two that others are made from, in order of name. */
+/** What is inside an instance: roles, tablespaces, slots, and every database but the two that others are made from, in order of name. */
 export interface ContentFact {
   readonly roles: readonly RoleFact[];
+  /** Those of people. */
+  readonly tablespaces: readonly TablespaceFact[];
   readonly databases: readonly DatabaseFact[];
   readonly slots: readonly SlotFact[];
 }
@@ -124,8 +135,12 @@ const SHARED_SQL = `select json_build_object(
       'encoding', pg_encoding_to_char(encoding),
       'provider', case coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') when 'i' then 'icu' when 'b' then 'builtin' else 'libc' end,
       'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', datcollate),
-      'connectionLimit', datconnlimit, 'closed', not datallowconn, 'settings', coalesce(own.settings, '{}')) order by datname)
-    from pg_database d ${settingsBy("setdatabase", "setrole = 0")} = d.oid where ${MADE}),
+      'connectionLimit', datconnlimit, 'closed', not datallowconn, 'tablespace', spcname, 'settings', coalesce(own.settings, '{}')) order by datname)
+    from pg_database d join pg_tablespace t on t.oid = dattablespace ${settingsBy("setdatabase", "setrole = 0")} = d.oid where ${MADE}),
+  'tablespaces', (select coalesce(json_agg(json_build_object('name', spcname, 'directory', pg_tablespace_location(t.oid),
+      'owner', pg_get_userbyid(spcowner), 'options', (select coalesce(json_object_agg(split_part(o, '=', 1),
+        substr(o, strpos(o, '=') + 1)), '{}') from unnest(spcoptions) o)) order by spcname), '[]')
+    from pg_tablespace t where spcname !~ '^pg_'),
   'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'database', database, 'plugin', plugin,
       'active', active, 'lost', coalesce(wal_status = 'lost', false)) order by slot_name), '[]')
     from pg_replication_slots where not temporary),
@@ -217,12 +232,11 @@ cat "$answers"/*`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(stderr.trim());
       const [first = "", ...rest] = stdout.split("\n").filter((line) => line !== "");
-      const { roles, databases, slots, available } = JSON.parse(first) as Shared;
+      const { databases, available, ...shared } = JSON.parse(first) as Shared;
       const inside = new Map(rest.map((line) => JSON.parse(line) as Inside).map((found) => [found.name, found]));
       return {
-        roles,
+        ...shared,
         databases: databases.map((database) => whole(database, inside.get(database.name), available)),
-        slots,
       };
     },
   };

@@ -2,7 +2,7 @@ import { sqlLiteral } from "../ssh/quote";
 import { jsonProbe } from "./jsonProbe";
 import type { Probe } from "./probe";
 
-/** What stands in the way of dropping roles and databases. */
+/** What stands in the way of dropping roles, databases and tablespaces. */
 export interface RemovalFact {
   /** Of others, by database. */
   readonly databaseSessions: Readonly<Record<string, number>>;
@@ -10,8 +10,15 @@ export interface RemovalFact {
   readonly roleSessions: Readonly<Record<string, number>>;
   /** Logical slots, by database. */
   readonly slots: Readonly<Record<string, number>>;
-  /** What belongs to a role, or is open to it by a grant; database "": what all share. */
-  readonly owned: readonly { readonly role: string; readonly database: string; readonly objects: number }[];
+  /** Tablespace to the databases that have files in it. */
+  readonly spaces: Readonly<Record<string, readonly string[]>>;
+  /** What belongs to a role, or is open to it by a grant; database "": what all share. Tablespaces are named. */
+  readonly owned: readonly {
+    readonly role: string;
+    readonly database: string;
+    readonly tablespace?: string;
+    readonly objects: number;
+  }[];
 }
 
 const names = (list: readonly string[]): string => `any (array[${list.map(sqlLiteral).join(", ")}]::text[])`;
@@ -24,19 +31,24 @@ const counted = (of: string, from: string): string =>
  */
 export function removalProbe(
   psql: string,
-  { roles, databases }: { readonly roles: readonly string[]; readonly databases: readonly string[] },
+  { roles, databases, tablespaces }: Readonly<Record<"roles" | "databases" | "tablespaces", readonly string[]>>,
 ): Probe<RemovalFact> {
   return jsonProbe(
-    `removal of ${JSON.stringify({ roles, databases })}`,
+    `removal of ${JSON.stringify({ roles, databases, tablespaces })}`,
     psql,
     `select json_build_object(
   'databaseSessions', ${counted("datname", `pg_stat_activity where datname = ${names(databases)} and pid <> pg_backend_pid()`)},
   'roleSessions', ${counted("usename", `pg_stat_activity where usename = ${names(roles)}`)},
   'slots', ${counted("database", `pg_replication_slots where database = ${names(databases)}`)},
-  'owned', (select coalesce(json_agg(json_build_object('role', role, 'database', database, 'objects', n)), '[]')
-    from (select rolname as role, coalesce(datname, '') as database, count(*) as n
+  'spaces', (select coalesce(json_object_agg(spcname, (select coalesce(json_agg(datname order by datname), '[]')
+      from pg_tablespace_databases(t.oid) id join pg_database d on d.oid = id)), '{}')
+    from pg_tablespace t where spcname = ${names(tablespaces)}),
+  'owned', (select coalesce(json_agg(json_strip_nulls(json_build_object('role', role, 'database', database,
+      'tablespace', tablespace, 'objects', n))), '[]')
+    from (select rolname as role, coalesce(datname, '') as database, spcname as tablespace, count(*) as n
       from pg_shdepend s join pg_authid r on r.oid = refobjid
         left join pg_database d on d.oid = case classid when 'pg_database'::regclass then objid else dbid end
-      where refclassid = 'pg_authid'::regclass and rolname = ${names(roles)} group by 1, 2 order by 1, 2) o))`,
+        left join pg_tablespace t on classid = 'pg_tablespace'::regclass and t.oid = objid
+      where refclassid = 'pg_authid'::regclass and rolname = ${names(roles)} group by 1, 2, 3 order by 1, 2, 3) o))`,
   );
 }

@@ -12,6 +12,16 @@ export interface Alone {
   readonly since: string;
 }
 
+export interface SpaceSize {
+  readonly directory: string;
+  readonly sizeKib: number;
+  /** On the file system that it is in, by number. */
+  readonly freeKib: number;
+  readonly device: string;
+  /** Something in it that is no file of this version: a rewind would remove it. */
+  readonly besides?: string;
+}
+
 /** What has to be known of a stopped PGDATA before it is rewound, or put aside for a clone. */
 export interface RewindFacts {
   /** "unknown": only trying will tell, since it was not shut down cleanly or the primary could not be asked. */
@@ -21,6 +31,10 @@ export interface RewindFacts {
   readonly sizeKib: number;
   /** Left on the file system of PGDATA. */
   readonly freeKib: number;
+  /** That file system, by number. */
+  readonly device: string;
+  /** The directories of its tablespaces. */
+  readonly spaces: readonly SpaceSize[];
   /** Transactions that this node committed after the two parted, repmgr's own among them: a rewind gives them up. */
   readonly alone?: Alone;
   /** The host's time in UTC, fit for a file name: "20261123T213000Z". */
@@ -60,6 +74,17 @@ export function rewindProbe(q: RewindQuestion): Probe<RewindFacts> {
 echo "stamp=$(date -u +%Y%m%dT%H%M%SZ)"
 echo "size=$(du -skx "$data" | cut -f 1)"
 echo "free=$(df -k --output=avail "$data" | tail -n 1)"
+echo "device=$(stat -c %d "$data")"
+for link in "$data"/pg_tblspc/*; do
+  if [ ! -L "$link" ] || [ ! -d "$link" ]; then continue; fi
+  space=$(readlink "$link")
+  parent=$(dirname "$space")
+  besides=-
+  for entry in "$space"/* "$space"/.[!.]*; do
+    case \${entry##*/} in PG_"$(cat "$data/PG_VERSION")"_*) ;; *) [ ! -e "$entry" ] || besides=\${entry##*/} ;; esac
+  done
+  echo "space=$(du -skx "$space" | cut -f 1) $(df -k --output=avail "$parent" | tail -n 1) $(stat -c %d "$parent") $space $besides"
+done
 if ! ${isCleanlyDown(q.binDirectory)}; then echo "rewind=unknown it was not shut down cleanly"; exit 0; fi
 code=0
 said=$(timeout 40 ${rewindDryRun(q)} 2>&1) || code=$?
@@ -89,5 +114,12 @@ export function parseRewind(text: string): RewindFacts {
   const freeKib = Number(must("free"));
   const [, transactions, since = ""] = /^alone=(\d+) (.+)$/m.exec(text) ?? [];
   const alone = transactions === undefined ? {} : { alone: { transactions: Number(transactions), since } };
-  return { rewind, reason: reason.join(" "), sizeKib, freeKib, ...alone, stamp: must("stamp") };
+  const spaces = [...text.matchAll(/^space=(\d+) +(\d+) (\d+) (\S+) (.+)$/gm)].map(
+    ([, size, free, device = "", directory = "", besides = "-"]): SpaceSize => ({
+      ...{ directory, sizeKib: Number(size), freeKib: Number(free), device },
+      ...(besides === "-" ? {} : { besides }),
+    }),
+  );
+  const here = { sizeKib, freeKib, device: must("device"), spaces };
+  return { rewind, reason: reason.join(" "), ...here, ...alone, stamp: must("stamp") };
 }

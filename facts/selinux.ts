@@ -1,4 +1,4 @@
-import { sh } from "../ssh/quote";
+import { sh, shJoin } from "../ssh/quote";
 import type { Probe } from "./probe";
 
 /** SELinux that is there; a host on which it is disabled says nothing of it. */
@@ -26,6 +26,8 @@ export type Purpose = "data" | "log" | "socket" | "way";
 export interface LabelQuestion {
   readonly port: number;
   readonly dataDirectory: string;
+  /** Of tablespaces, also of those that are to be made. */
+  readonly tablespaces: readonly string[];
   /** Names the archive, in what PostgreSQL runs to fill it. */
   readonly configFile: string;
   readonly logDirectory: string;
@@ -88,8 +90,11 @@ keeps_labels() {
   while [ ! -e "$near" ]; do near=$(dirname "$near"); done
   case ,$(findmnt -n -o OPTIONS -T "$near"), in *,seclabel,*) ;; *) return 1 ;; esac
 }
+seen=
 place() {
   path=$(readlink -m "$2")
+  case $seen in *"|$path|"*) return 0 ;; esac
+  seen="$seen|$path|"
   keeps_labels "$path" || return 0
   there=0
   [ ! -e "$path" ] || there=1
@@ -101,13 +106,16 @@ place() {
 data=$(readlink -m ${sh(q.dataDirectory)})
 place data "$data"
 [ ! -L "$data/pg_wal" ] || place data "$data/pg_wal"
+for space in ${shJoin(q.tablespaces)}; do place data "$space"; done
 for link in "$data"/pg_tblspc/*; do [ ! -L "$link" ] || place data "$link"; done
 sed -n "s#^ *\\(archive\\|restore\\)_command *=.*[ \\"']\\(/[^ \\"'%]*\\)/%f.*#\\2#p" ${sh(q.configFile)} 2>/dev/null | sort -u |
   while read -r archive; do place data "$archive"; done
 place log ${sh(q.logDirectory)}
 place socket ${sh(q.socketDirectory)}
-way=$(dirname "$data")
-while [ "$way" != / ]; do place way "$way"; way=$(dirname "$way"); done`,
+for end in "$data" ${shJoin(q.tablespaces)}; do
+  way=$(dirname "$(readlink -m "$end")")
+  while [ "$way" != / ]; do place way "$way"; way=$(dirname "$way"); done
+done`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
       return parseLabels(stdout);

@@ -31,7 +31,7 @@ export function anticipateReviews(ctx: Ctx, inputs: PreflightInputs): void {
     for (const probe of isWitness ? probes : [...probes, contentQuestion(whole)])
       ctx.ask(host, probe).catch(() => undefined);
     const where = { reach, host, node, cluster, family, version, port, dataDirectory, layout, members };
-    ask(ctx, pgInstanceKind, { ...where, tls: inputs.hasTls });
+    ask(ctx, pgInstanceKind, { ...where, tls: inputs.hasTls, tablespaces: isWitness ? undefined : inputs.tablespaces });
     ask(ctx, repmgrNodeKind, where);
     ask(ctx, firewallRuleKind, where);
     if (layout !== undefined) {

@@ -8,6 +8,7 @@ import { publicationRefusals } from "./publicationContent";
 import { dropRefusals, drops, goneOf, type OursSpec } from "./removalContent";
 import { foundRole, roleDifferences } from "./roleContent";
 import { slotDifferences, slotPaths, slotRefusals } from "./slotContent";
+import { awaitDirectories, foundTablespaces, tablespaceDifferences, tablespaceRefusals } from "./tablespaceContent";
 
 /** So many differences are named in the reason of a transaction; what is shown as data is there besides. */
 const MOST_NAMED = 12;
@@ -28,6 +29,12 @@ export function foundDatabases(inputs: PgClusterInputs, have: PgClusterFacts): P
     const found = have.content.databases.find(({ name }) => name === want.name);
     return found === undefined ? [] : [foundDatabase(want, found, have.privileges[want.name], have.content.slots)];
   });
+}
+
+/** The managed tablespaces as the primary has them. */
+export function foundSpaces({ tablespaces }: PgClusterInputs, have: PgClusterFacts): PgClusterInputs["tablespaces"] {
+  if (tablespaces === undefined || livePrimaries(have.view)[0] === undefined) return tablespaces;
+  return foundTablespaces(tablespaces, have.content.tablespaces);
 }
 
 /** What is marked as removed and is gone. */
@@ -66,13 +73,13 @@ export function contentState(want: PgClusterInputs, have: PgClusterFacts): strin
  */
 export function planContent(want: PgClusterInputs, have: PgClusterFacts, primary: LiveMember): Action[] {
   const slots = isLogical(primary) ? newSlots(want, have) : [];
-  return planned(want, [...differences(want, have), ...slots], primary);
+  return planned(want, have, [...differences(want, have), ...slots], primary);
 }
 
 /** In a preview: the slots that are made once the primary has been restarted for them. */
 export function foreseeSlots(want: PgClusterInputs, have: PgClusterFacts): Action[] {
   const primary = livePrimaries(have.view)[0];
-  return primary === undefined || isLogical(primary) ? [] : planned(want, newSlots(want, have), primary);
+  return primary === undefined || isLogical(primary) ? [] : planned(want, have, newSlots(want, have), primary);
 }
 
 function newSlots(want: PgClusterInputs, { content }: PgClusterFacts): Difference[] {
@@ -83,13 +90,19 @@ function isLogical({ facts }: LiveMember): boolean {
   return facts.running.settings.wal_level?.setting === "logical";
 }
 
-function planned(want: PgClusterInputs, all: readonly Difference[], { member }: LiveMember): Action[] {
-  return transactions(all).map((parts) => {
+function planned(
+  want: PgClusterInputs,
+  { view }: PgClusterFacts,
+  all: readonly Difference[],
+  { member }: LiveMember,
+): Action[] {
+  return transactions(all).flatMap((parts) => {
+    const before = parts.flatMap(({ space }) => (space === undefined ? [] : awaitDirectories(want, view, space)));
     const statements = parts.flatMap(({ sql }) => sql);
     const sql = statements.length === 1 ? statements : ["begin;", ...statements, "commit;"];
     const on = { host: member.host, database: parts[0]?.database ?? "postgres" };
     const action = sqlAction(want, on, reason(parts), sql);
-    return parts.some(({ isDrop }) => isDrop === true) ? { ...action, effect: "drop" } : action;
+    return [...before, parts.some(({ isDrop }) => isDrop === true) ? { ...action, effect: "drop" } : action];
   });
 }
 
@@ -108,6 +121,7 @@ export function contentRefusals(
   const { member, facts } = primary;
   return [
     ...databaseRefusals(want.databases, content.databases),
+    ...tablespaceRefusals(want, content),
     ...publicationRefusals(want.databases, content.databases, have.publishable),
     ...slotRefusals(want.databases, content.slots, want.ours?.made ?? [], member.node),
     ...(cannot
@@ -124,6 +138,7 @@ function differences(want: PgClusterInputs, have: PgClusterFacts): Difference[] 
   const { content, privileges, publishable, removal } = have;
   return [
     ...roleDifferences(want, content.roles),
+    ...tablespaceDifferences(want.tablespaces ?? [], content.tablespaces),
     ...databaseDifferences(want.databases, content.databases, privileges, publishable, want.version),
     ...drops(want, content, removal),
   ];

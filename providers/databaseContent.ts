@@ -21,6 +21,7 @@ export function foundDatabase(
     ...(want.encoding === undefined ? {} : { encoding: found.encoding }),
     ...(want.provider === undefined ? {} : { provider: found.provider }),
     ...(want.locale === undefined || isSameLocale(want.locale, found.locale) ? {} : { locale: found.locale }),
+    ...(want.tablespace === undefined ? {} : { tablespace: found.tablespace }),
     ...(want.connectionLimit === undefined ? {} : { connectionLimit: found.connectionLimit }),
     ...(want.settings === undefined ? {} : { settings: shownSettings(want.settings, found.settings) }),
     ...(found.closed === true ? {} : foundInside(want, found, privileges)),
@@ -98,6 +99,7 @@ function creation(want: DatabaseSpec, version: number): Difference {
     ...(template === undefined ? [] : [`template ${sqlIdentifier(template)}`]),
     ...(want.encoding === undefined ? [] : [`encoding ${sqlLiteral(want.encoding)}`]),
     ...(want.locale === undefined ? [] : [localeOption(want.provider ?? "libc", sqlLiteral(want.locale), version)]),
+    ...(want.tablespace === undefined ? [] : [`tablespace ${sqlIdentifier(want.tablespace)}`]),
     ...(want.connectionLimit === undefined ? [] : [`connection limit ${want.connectionLimit}`]),
   ];
   return {

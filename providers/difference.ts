@@ -1,3 +1,4 @@
+import type { TablespaceSpec } from "../config/types";
 import { sqlIdentifier, sqlLiteral } from "../ssh/quote";
 
 /** Something inside the database that is not as wanted, with the SQL that puts it right. */
@@ -10,6 +11,8 @@ export interface Difference {
   /** PostgreSQL does it in no transaction: databases are made and dropped. */
   readonly isAlone?: boolean;
   readonly isDrop?: boolean;
+  /** A tablespace that is made: its directory has to be on every node before. */
+  readonly space?: TablespaceSpec;
 }
 
 type Settings = Readonly<Record<string, string>>;

@@ -6,6 +6,8 @@ import { sh } from "../ssh/quote";
 import { rejoinMark } from "../facts/rewind";
 import type { ClusterInputs, Member } from "./cluster";
 import type { PgInstanceInputs } from "./pgInstance";
+import { clustersDirectory } from "./spaceDirectories";
+import { placeSpaces, REMOVE_DATA, stageSpaces } from "./spaceScripts";
 
 /** What a clone needs to know of the node it is made for. */
 export interface CloneTarget extends ClusterInputs {
@@ -92,8 +94,11 @@ function loginTo(want: CloneTarget, { address }: Member): LoginQuestion {
   return { binDirectory, passFile: clusterPaths(want).passFile, address, port: want.port };
 }
 
-/** A copy of another node; repmgr makes the slot there and writes standby.signal (repmgr documentation, "repmgr standby clone"). */
-export function planClone(want: CloneTarget, source: Source): Action[] {
+/**
+ * A copy of another node; repmgr makes the slot there and writes standby.signal (repmgr documentation, "repmgr standby clone").
+ * @param kept what is said of old files that it finds
+ */
+export function planClone(want: CloneTarget, source: Source, kept = ""): Action[] {
   const { member, because, isUpstream = false } = source;
   const repmgr = `${familyLayout(want.family).binDirectory(want.version)}/repmgr`;
   const { passFile } = clusterPaths(want);
@@ -103,7 +108,7 @@ export function planClone(want: CloneTarget, source: Source): Action[] {
       do: "run",
       host: want.host,
       effect: "clone",
-      why: `clone ${want.node} from ${member.node}, which ${because}`,
+      why: `clone ${want.node} from ${member.node}, which ${because}${kept}`,
       stdin: renderRepmgrConf(want.cluster, { ...want.repmgrConf, data_directory: `${want.dataDirectory}.building` }),
       script: building(
         want,
@@ -112,8 +117,10 @@ conf=${sh(`/run/repmgr-clone-${want.cluster}`)}
 trap 'rm -f "$conf"' EXIT
 cat >"$conf"
 chown postgres: "$conf"
+${stageSpaces(loginTo(want, member))}
 runuser -u postgres -- ${AT_HOME} PGPASSFILE=${sh(passFile)} ${sh(repmgr)} -f "$conf" standby clone \\
-  -h ${sh(member.address)} -p ${want.port} -U repmgr -d repmgr --fast-checkpoint${isUpstream ? ` --upstream-node-id=${member.id}` : ""}`,
+  -h ${sh(member.address)} -p ${want.port} -U repmgr -d repmgr --fast-checkpoint${isUpstream ? ` --upstream-node-id=${member.id}` : ""}
+${placeSpaces(want.version, clustersDirectory(want))}`,
       ),
       deadlineMs: CLONE_DEADLINE_MS,
     },
@@ -140,7 +147,8 @@ function building(want: ClusterInputs, fill: string): string {
     want,
     `building="$data.building"
 [ ! -f "$data/PG_VERSION" ] || exit 0
-rm -rf --one-file-system "$building"
+${REMOVE_DATA}
+remove_data "$building"
 ${MAKE_BUILDING}
 ( ${fill}
 ) >&2

@@ -4,6 +4,7 @@ import { clusterPaths, type ClusterPlace, familyLayout } from "../families";
 import { pathPattern, sh, shJoin } from "../ssh/quote";
 import { Refused } from "./kind";
 import { packageCommands } from "./packageCommands";
+import { directoriesOf, type Spaces } from "./spaceDirectories";
 
 /** The policy changes while the whole of it is compiled anew. */
 const SEMANAGE_DEADLINE_MS = 300_000;
@@ -31,7 +32,7 @@ export interface LabelView extends LabelFacts {
   readonly mode: SelinuxMode;
 }
 
-type LabelPlace = ClusterPlace & { readonly port: number };
+type LabelPlace = ClusterPlace & { readonly port: number; readonly tablespaces?: Spaces };
 /** The settings, where they are known, tell what the server has to run. */
 type Wanted = LabelPlace & { readonly settings?: Readonly<Record<string, string>> };
 type OnHost = { readonly host: string };
@@ -40,7 +41,15 @@ type OnHost = { readonly host: string };
 export function labelQuestion(inputs: LabelPlace): LabelQuestion | undefined {
   if (inputs.layout !== undefined) return undefined;
   const { configFile, logDirectory, socketDirectory } = clusterPaths(inputs);
-  return { port: inputs.port, dataDirectory: inputs.dataDirectory, configFile, logDirectory, socketDirectory };
+  const tablespaces = directoriesOf(inputs.tablespaces);
+  return {
+    port: inputs.port,
+    dataDirectory: inputs.dataDirectory,
+    tablespaces,
+    configFile,
+    logDirectory,
+    socketDirectory,
+  };
 }
 
 /** Types of what was never labelled. */

@@ -1,4 +1,4 @@
-import type { DatabaseSpec, RoleSpec } from "../config/types";
+import type { DatabaseSpec, RoleSpec, TablespaceSpec } from "../config/types";
 import { contentProbe, type ContentFact, primaryContentProbe } from "../facts/content";
 import { fileProbe } from "../facts/file";
 import { type PrivilegesFact, privilegesProbe } from "../facts/privileges";
@@ -16,6 +16,7 @@ import {
   foundOurs,
   foundRemoved,
   foundRoles,
+  foundSpaces,
 } from "./clusterContent";
 import { recallOurs, type RemovalInputs, stillThere } from "./removalContent";
 import { privilegesAsked } from "./privilegeContent";
@@ -35,6 +36,8 @@ export interface PgClusterInputs extends TreeInputs, RemovalInputs {
   readonly roles: readonly ManagedRole[];
   /** Role to password. Secret. */
   readonly rolePasswords: Readonly<Record<string, string>>;
+  /** Absent: none is managed. */
+  readonly tablespaces?: readonly TablespaceSpec[];
   readonly databases: readonly DatabaseSpec[];
   /** The settings of its instances: a change of one that needs a restart is carried out here, node by node. */
   readonly settings: Readonly<Record<string, string>>;
@@ -103,6 +106,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
     "members",
     "roles",
     "rolePasswords",
+    "tablespaces",
     "databases",
     "removed",
     "settings",
@@ -158,6 +162,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
       inputs: {
         ...inputs,
         roles: foundRoles(inputs, have),
+        ...(inputs.tablespaces === undefined ? {} : { tablespaces: foundSpaces(inputs, have) }),
         databases: foundDatabases(inputs, have),
         ...(inputs.removed === undefined ? {} : { removed: foundRemoved(inputs, have) }),
         ...(ours === undefined ? {} : { ours }),
@@ -190,7 +195,7 @@ export const pgClusterKind: Kind<PgClusterInputs, PgClusterFacts, PgClusterOutpu
 async function observeContent(ctx: Ctx, inputs: ClusterInputs): Promise<Pick<PgClusterFacts, "view" | "content">> {
   const view = await observeCluster(ctx, inputs);
   const primary = livePrimaries(view)[0];
-  if (primary === undefined) return { view, content: { roles: [], databases: [], slots: [] } };
+  if (primary === undefined) return { view, content: { roles: [], tablespaces: [], databases: [], slots: [] } };
   const { host } = primary.member;
   const content = await ctx.ask(host, contentQuestion(inputs));
   // A primary with a standby.signal that somebody has put there since its start.
@@ -248,7 +253,8 @@ async function observeRemoval(
 ): Promise<RemovalFact | undefined> {
   const primary = livePrimaries(view)[0];
   const there = stillThere(inputs, content);
-  if (primary === undefined || there.roles.length + there.databases.length === 0) return undefined;
+  if (primary === undefined || there.roles.length + there.databases.length + there.tablespaces.length === 0)
+    return undefined;
   return ctx.ask(primary.member.host, removalProbe(psql(inputs), there));
 }
 

@@ -2,6 +2,7 @@ import { parseHba } from "../facts/hbaConf";
 import { existsProbe, fileProbe, type FileFact } from "../facts/file";
 import { type FormerData, formerProbe } from "../facts/formerData";
 import { labelsProbe } from "../facts/selinux";
+import { type SpaceDirectory, spacesProbe } from "../facts/tablespaces";
 import { clusterPaths } from "../families";
 import { foundSettings, hasOwnership, passFileText } from "./keptInstance";
 import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
@@ -13,6 +14,7 @@ import { isLoaded } from "./instanceLoad";
 import { certificateExpiry, type InstanceTls, tlsStates } from "./instanceTls";
 import { alteredBySystem, DIRECTORY_OWNERSHIP, planInstance } from "./pgInstancePlan";
 import { planInstanceDelete } from "./pgInstanceDelete";
+import { directoriesOf, foundSpaces, spaceQuestion, spaceRemarks, type Spaces } from "./spaceDirectories";
 
 /** One PostgreSQL instance on a host: PGDATA, postgresql.conf, pg_hba.conf and the password file of its cluster. */
 export interface PgInstanceInputs extends ClusterInputs {
@@ -46,6 +48,8 @@ export interface PgInstanceInputs extends ClusterInputs {
   /** What a healthy host shows; with TLS the program always writes HEALTHY_TLS. */
   readonly certificate?: string;
   readonly authorities?: string;
+  /** Of tablespaces, with what a healthy host shows; absent on a witness, and where there are none. */
+  readonly tablespaces?: Spaces;
   /** What SELinux has otherwise than the instance needs it; the program never writes it. */
   readonly labels?: readonly string[];
 }
@@ -71,6 +75,8 @@ export interface PgInstanceFacts {
   readonly primaryHba: FileFact | undefined;
   /** PGDATA.building stands beside PGDATA: an initdb, a clone or a removal that did not come to its end. */
   readonly isBuilding: boolean;
+  /** Asked for only where there are tablespaces. */
+  readonly spaces: readonly SpaceDirectory[];
   /** On a host with SELinux. */
   readonly labels?: LabelView;
   /** What the node's repmgr.conf still names, where that is another place than the wanted one. */
@@ -103,6 +109,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     "configuration",
     "wantsChecksums",
     "checksums",
+    "tablespaces",
     "tls",
     "tlsKey",
     "certificate",
@@ -124,17 +131,19 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     const { repmgrConf, upgradeMark } = paths;
     const former = formerProbe({ repmgrConf, dataDirectory: inputs.dataDirectory, upgradeMark });
     const tls = inputs.tls === undefined ? [] : [paths.certificate, paths.authorities];
-    const [view, postgresConf, hbaConf, passFile, isBuilding, found, [certificate, authorities]] = await Promise.all([
+    const [view, postgresConf, hbaConf, passFile, isBuilding, found, spaces, files] = await Promise.all([
       observeCluster(ctx, inputs),
       ctx.ask(inputs.host, fileProbe(paths.configFile)),
       ctx.ask(inputs.host, fileProbe(paths.hbaFile)),
       ctx.ask(inputs.host, fileProbe(paths.passFile)),
       ctx.ask(inputs.host, existsProbe(`${inputs.dataDirectory}.building`)),
       ctx.ask(inputs.host, former),
+      askSpaces(ctx, inputs),
       Promise.all(tls.map((path) => ctx.ask(inputs.host, fileProbe(path)))),
     ]);
+    const [certificate, authorities] = files;
     const [primaryHba, labels] = await Promise.all([askPrimaryHba(ctx, inputs, view), askLabels(ctx, inputs, view)]);
-    const facts = { view, postgresConf, hbaConf, passFile, certificate, authorities, primaryHba, isBuilding };
+    const facts = { view, postgresConf, hbaConf, passFile, certificate, authorities, primaryHba, isBuilding, spaces };
     return {
       ...facts,
       ...(labels === undefined ? {} : { labels }),
@@ -146,7 +155,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     [passFile, postgresConf, certificate, authorities].every((file) => file === undefined) && !isBuilding,
 
   plan: planInstance,
-  remarks: (want, have) => labelRemarks(want, have.labels),
+  remarks: (want, have) => [...labelRemarks(want, have.labels), ...spaceRemarks(want.host, want.version, have.spaces)],
 
   project(inputs, have) {
     const { facts } = memberOf(have.view, inputs.node);
@@ -170,6 +179,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
         passFile: passFileState(inputs, have.passFile),
         configuration: isSettled && !isLoaded(facts, have) ? "changed since it was last loaded" : "loaded",
         checksums: inputs.wantsChecksums && facts.control?.checksums === false ? "off" : "as wanted",
+        ...(inputs.tablespaces === undefined ? {} : { tablespaces: foundSpaces(inputs.tablespaces, have.spaces) }),
         ...tls,
         ...(labels.length === 0 ? {} : { labels }),
       },
@@ -183,6 +193,11 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
   isKnownToPeers: true,
   planDelete: planInstanceDelete,
 };
+
+async function askSpaces(ctx: Ctx, inputs: PgInstanceInputs): Promise<readonly SpaceDirectory[]> {
+  const directories = directoriesOf(inputs.tablespaces);
+  return directories.length === 0 ? [] : ctx.ask(inputs.host, spacesProbe(spaceQuestion(inputs, directories)));
+}
 
 /** A second question, so that it costs nothing where there is no SELinux. */
 async function askLabels(ctx: Ctx, inputs: PgInstanceInputs, view: ClusterView): Promise<LabelView | undefined> {

@@ -5,9 +5,11 @@ import { sh, shJoin } from "../ssh/quote";
 import { type Claims, claimsOfOthers, isDirectoryClaimed, isRenamed } from "./claims";
 import { livePrimaries, memberOf } from "./cluster";
 import { oneAtATime } from "./instanceData";
+import { directoriesOf } from "./spaceDirectories";
 import { Refused } from "./kind";
 import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
 import { refuseOtherCluster } from "./pgInstancePlan";
+import { REMOVE_DATA } from "./spaceScripts";
 import { planSlots } from "./slots";
 
 const REMOVE_DEADLINE_MS = 600_000;
@@ -28,10 +30,11 @@ export function planInstanceDelete(have: PgInstanceFacts, inputs: PgInstanceInpu
     );
   const kept = [...planStraySlot(have, inputs, claims), ...secrets];
   const goes = inputs.allowDataLoss && facts.data === "present";
+  const spaces = directoriesOf(inputs.tablespaces);
   if (goes) refuseOtherCluster(inputs, have);
   if (!goes && !have.isBuilding) return kept;
   const why = goes
-    ? `remove the data of ${cluster}/${node} in ${dataDirectory}, as allow_data_loss says`
+    ? `remove the data of ${cluster}/${node} in ${dataDirectory}, as allow_data_loss says${spaces.length === 0 ? "" : `, and its files in ${spaces.join(", ")}`}`
     : `${dataDirectory}.building is a copy that was never finished: remove it`;
   const script = removeScript(inputs, goes);
   return [...kept, { do: "run", host, why, script, deadlineMs: REMOVE_DEADLINE_MS }];
@@ -69,10 +72,14 @@ function planStraySlot({ view }: PgInstanceFacts, inputs: PgInstanceInputs, clai
 /** Put aside first: what is half removed must never be taken for PGDATA, and is found again after a cut. */
 function removeScript(inputs: PgInstanceInputs, goes: boolean): string {
   const aside = `if [ -d "$data" ]; then
-  rm -rf --one-file-system "$data.building"
+  remove_data "$data.building"
   rm -f ${sh(rejoinMark(inputs.dataDirectory))}
   mv "$data" "$data.building"
 fi
 `;
-  return oneAtATime(inputs, `${goes ? aside : ""}rm -rf --one-file-system "$data.building"`);
+  return oneAtATime(
+    inputs,
+    `${REMOVE_DATA}
+${goes ? aside : ""}remove_data "$data.building"`,
+  );
 }

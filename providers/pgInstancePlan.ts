@@ -18,6 +18,7 @@ import { planTlsEnd, planTlsFiles, planTlsProof } from "./instanceTls";
 import { fromPrimary, planClone, planInitdb, type Source } from "./instanceData";
 import { Refused } from "./kind";
 import { expectedUpstream, knowsItself } from "./nodeState";
+import { keptSpaces, planSpaces, spaceProblems } from "./spaceDirectories";
 import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
 import { planRevival } from "./revive";
 import { refuseStrangers } from "./stranger";
@@ -36,8 +37,10 @@ export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Act
   refuseForeignData(want, have, self);
   refuseStrangers(want, have.view);
   refuseLowerLevel(want, self);
+  refuseSpaces(want, have, self);
   const tls = planTlsFiles(want, have);
-  const first = [...labels, ...planPassFile(want, have), ...tls, ...planDoor(want, have)];
+  const spaces = planSpaces(want.host, want.tablespaces ?? {}, have.spaces);
+  const first = [...labels, ...planPassFile(want, have), ...spaces, ...tls, ...planDoor(want, have)];
   if (self.facts.data !== "present") return [...first, ...planData(want, have, self)];
   return [...first, ...planOwnership(want, self.facts), ...planConfiguration(want, have, tls)];
 }
@@ -79,6 +82,15 @@ function reasonsOf(want: PgInstanceInputs, have: PgInstanceFacts, { running }: I
   );
   const all = [...new Set([...names, ...alteredBySystem(want, running)])].sort();
   return all.length === 0 ? ["conf.d"] : all;
+}
+
+/** @throws Refused when a directory cannot be that of a tablespace */
+function refuseSpaces(want: PgInstanceInputs, { view, spaces, former }: PgInstanceFacts, { facts }: MemberFacts): void {
+  if (want.tablespaces === undefined) return;
+  const begins = view.every((m) => m.member.witness || m.facts.data !== "present");
+  const judged = { ...want, spaces: want.tablespaces, data: facts.data, begins, isOthers: want.layout !== undefined };
+  const problems = spaceProblems({ ...judged, former: former?.dataDirectory }, spaces);
+  if (problems.length > 0) throw new Refused(problems.map((problem) => `${want.host}: ${problem}`).join("; "));
 }
 
 function refuseForeignData(want: PgInstanceInputs, have: PgInstanceFacts, { facts }: MemberFacts): void {
@@ -126,7 +138,8 @@ function planData(want: PgInstanceInputs, have: PgInstanceFacts, self: MemberFac
   const files = planFiles(want, have);
   if (self.member.witness) return [...planInitdb(want, "a witness has an instance of its own", "witness"), ...files];
   const primary = thePrimary(want, have.view);
-  if (primary !== undefined) return [...planClone(want, sourceOf(want, have, primary)), ...files];
+  if (primary !== undefined)
+    return [...planClone(want, sourceOf(want, have, primary), keptSpaces(have.spaces)), ...files];
   const others = have.view.filter(({ member, facts }) => !member.witness && facts.data === "present");
   if (others.length > 0) return planRevival(want, have.view);
   if (want.initial) {

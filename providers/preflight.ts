@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import type { ClusterLayout, Family, KernelSpec, KeyedRepository, RepositorySpec } from "../config/types";
 import { fileProbe } from "../facts/file";
+import type { FormerData } from "../facts/formerData";
 import { type HostFacts, observeHost, skewProbe } from "../facts/host";
 import { type KernelFact, kernelProbe } from "../facts/kernel";
 import { type Neighbour, neighboursProbe } from "../facts/neighbours";
@@ -8,6 +9,7 @@ import type { PackagesFact, RepositoryFact } from "../facts/packages";
 import { packagingOf } from "../facts/packaging";
 import { labelsProbe } from "../facts/selinux";
 import { parsePostgresConf } from "../facts/postgresConf";
+import { type SpaceDirectory, spacesProbe } from "../facts/tablespaces";
 import { clusterPaths, familyLayout } from "../families";
 import { anticipateReviews } from "./anticipation";
 import { type LabelView, labelQuestion } from "./instanceLabels";
@@ -19,6 +21,8 @@ import { changeProblems } from "./preflightChanges";
 import type { MemoryShare } from "./preflightMemory";
 import { problemsOf } from "./preflightProblems";
 import { fetchedKey } from "./repositoryKey";
+import { spaceMoves } from "./preflightSpaces";
+import { directoriesOf, spaceQuestion, type Spaces } from "./spaceDirectories";
 
 export interface PreflightNode {
   readonly node: string;
@@ -40,6 +44,8 @@ export interface PreflightInputs extends BaseInputs {
   readonly protect: boolean;
   readonly layout?: ClusterLayout;
   readonly packages: readonly string[];
+  /** Absent where there are none. */
+  readonly tablespaces?: Spaces;
   readonly nodes: readonly PreflightNode[];
   /** Its nodes have files of TLS to be looked at. */
   readonly hasTls?: true;
@@ -75,8 +81,8 @@ export interface NodeFacts {
   readonly repository: RepositoryFact | undefined;
   /** All clusters that this program keeps on the host. */
   readonly neighbours: readonly Neighbour[];
-  /** The postmaster of the cluster's data of an older version; 0 without one. */
-  readonly formerPid: number;
+  /** The cluster's data of an older version. */
+  readonly former?: FormerData;
   /** cluster_name in PGDATA/postgresql.conf. */
   readonly clusterName: string | undefined;
   /** The least by which its clock can differ from ours, in milliseconds: positive when it is ahead. */
@@ -85,6 +91,8 @@ export interface NodeFacts {
   readonly kernel?: KernelFact;
   /** On a host with SELinux. */
   readonly labels?: LabelView;
+  /** Of a data node, where there are tablespaces. */
+  readonly spaces: readonly SpaceDirectory[];
 }
 
 export interface PreflightFacts {
@@ -109,6 +117,7 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
     "failover",
     "protect",
     "packages",
+    "tablespaces",
     "nodes",
     "hasTls",
     "monitored",
@@ -121,7 +130,10 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
     // What the hosts look like under the new inventory is of no use to who must not have it.
     const upgrade = await observeUpgrade(ctx, inputs).catch(() => []);
     const isCarried = isDue(inputs, upgrade) || upgrade.some((seen) => isThere(inputs, seen));
-    const changes = before === undefined ? [] : await changeProblems(ctx, inputs, before, isCarried);
+    const changes =
+      before === undefined
+        ? []
+        : [...(await changeProblems(ctx, inputs, before, isCarried)), ...(await spaceMoves(ctx, inputs, before))];
     if (changes.length > 0) return changes;
     const findings = await Promise.all(
       inputs.nodes.map((node) =>
@@ -205,15 +217,17 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
   const { directory } = clusterPaths(inputs);
   const { packagesProbe, repositoryProbe } = packagingOf(familyLayout(inputs.family).packageManager);
   const wanted = inputs.kernels?.[node.host];
-  const [host, packages, neighbours, conf, skewMs, kernel] = await Promise.all([
+  const spaces = node.isWitness ? [] : directoriesOf(inputs.tablespaces);
+  const [host, packages, neighbours, conf, skewMs, kernel, found] = await Promise.all([
     lookAt(ctx, inputs, node),
     ctx.ask(node.host, packagesProbe(inputs.packages)),
     ctx.ask(node.host, neighboursProbe(posix.dirname(directory))),
     ctx.ask(node.host, fileProbe(`${inputs.dataDirectory}/postgresql.conf`)),
     ctx.ask(node.host, skewProbe),
     wanted && ctx.ask(node.host, kernelProbe(Object.keys(wanted.sysctl).sort())),
+    spaces.length === 0 ? [] : ctx.ask(node.host, spacesProbe(spaceQuestion(inputs, spaces))),
   ]);
-  const question = host.selinux && labelQuestion(inputs);
+  const question = host.selinux && labelQuestion(node.isWitness ? { ...inputs, tablespaces: undefined } : inputs);
   const labels = question && (await ctx.ask(node.host, labelsProbe(question)));
   const isComplete = packages.packages.every(({ state }) => state === "installed");
   const tried = isComplete ? undefined : node.repository;
@@ -224,15 +238,16 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
   const others = inputs.layout
     ? neighbours.filter(({ dataDirectory }) => dataDirectory !== inputs.dataDirectory)
     : neighbours;
-  const formerPid = upgrade.find((seen) => seen.node.node === node.node)?.facts.former?.pid ?? 0;
+  const former = upgrade.find((seen) => seen.node.node === node.node)?.facts.former;
   const seen = {
     host,
     packages,
     repository,
     neighbours: others,
     clusterName,
-    formerPid,
+    former,
     skewMs,
+    spaces: found,
     ...(kernel && { kernel }),
   };
   return host.selinux && labels ? { ...seen, labels: { mode: host.selinux, ...labels } } : seen;

@@ -5,6 +5,7 @@ import type { HostFacts } from "../facts/host";
 import { semanageMissing } from "./instanceLabels";
 import { kernelProblems } from "./preflightKernel";
 import { memoryProblems } from "./preflightMemory";
+import { spaceProblems } from "./spaceDirectories";
 import type { Finding, NodeFacts, PreflightInputs, PreflightNode } from "./preflight";
 
 /** What a new cluster needs at least: initdb, the first WAL segments and room to notice that more is needed. */
@@ -18,6 +19,7 @@ const MOST_SKEW_MS = 2_000;
  */
 export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[], isNew: boolean): string[] {
   const failed = new Set(findings.filter(({ facts }) => facts === undefined).map(({ node }) => node.address));
+  const begins = findings.every(({ node, facts }) => node.isWitness || facts?.host.data !== "present");
   const each = findings.flatMap(({ node, facts, failure }) => {
     if (facts === undefined) return [`cluster ${inputs.cluster}: ${failure ?? "no answer"}`];
     const problems = [
@@ -25,6 +27,7 @@ export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[]
       ...neighbourProblems(inputs, facts, isNew),
       ...portProblems(inputs, facts),
       ...dataProblems(inputs, facts),
+      ...directoryProblems(inputs, facts, begins),
       ...unitProblems(inputs, facts.host),
       ...clockProblems(facts),
       ...memoryProblems(inputs, node, facts),
@@ -75,11 +78,11 @@ function neighbourProblems(inputs: PreflightInputs, { neighbours }: NodeFacts, i
 
 function portProblems(
   { port, dataDirectory, cluster }: PreflightInputs,
-  { host, neighbours, formerPid }: NodeFacts,
+  { host, neighbours, former }: NodeFacts,
 ): string[] {
   if (neighbours.some((other) => other.cluster !== cluster && other.port === port)) return [];
   const { listeners, postmasterPid } = host;
-  const foreign = listeners.filter(({ pids }) => ![postmasterPid, formerPid].some((pid) => pids.includes(pid)));
+  const foreign = listeners.filter(({ pids }) => ![postmasterPid, former?.pid ?? 0].some((pid) => pids.includes(pid)));
   const [first] = foreign;
   if (first === undefined) return [];
   const who = first.process === "" ? "a process the kernel does not name" : `"${first.process}" (pid ${first.pids[0]})`;
@@ -127,6 +130,13 @@ function unitProblems(inputs: PreflightInputs, { postmasterUnit: unit }: HostFac
     `${inputs.dataDirectory} is run by ${unit}, wanted ${postgresqlUnit}: it was built by others, and its repmgrd may run beside ours. ` +
       `To take the cluster over as it is: npm run adopt -- --host ${inputs.nodes.map(({ host }) => host).join(",")}`,
   ];
+}
+
+/** Directories of tablespaces, before the first of them is made. */
+function directoryProblems(inputs: PreflightInputs, { host, former, spaces }: NodeFacts, begins: boolean): string[] {
+  if (inputs.tablespaces === undefined) return [];
+  const judged = { ...inputs, spaces: inputs.tablespaces, data: host.data, begins };
+  return spaceProblems({ ...judged, former: former?.dataDirectory, isOthers: inputs.layout !== undefined }, spaces);
 }
 
 function clockProblems({ skewMs }: NodeFacts): string[] {

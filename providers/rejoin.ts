@@ -3,6 +3,8 @@ import { type Alone, rejoinMark, type RewindFacts, type RewindQuestion } from ".
 import { clusterPaths, familyLayout, shortUnit } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
 import type { ClusterInputs, LiveMember, MemberFacts } from "./cluster";
+import { mib } from "./size";
+import { asideSpaces } from "./spaceScripts";
 import { sqlAction } from "./commands";
 import { fromPrimary, oneAtATime, planClone, planLetIn } from "./instanceData";
 import { Refused } from "./kind";
@@ -125,6 +127,9 @@ function refuseOutside({ host, cluster, node, layout, repmgrConf }: RepmgrNodeIn
 function cannotRewind({ mark, facts }: Return): string | undefined {
   if (mark?.startsWith("begun") === true) return "its rejoin was cut short, so its files may be half rewound";
   if (mark !== undefined) return mark.trim().replace(/^\w+: /, "");
+  const mixed = facts?.spaces.find(({ besides }) => besides !== undefined);
+  if (mixed !== undefined)
+    return `${mixed.directory}, of a tablespace, holds ${mixed.besides ?? ""} besides, which a rewind would remove`;
   return facts?.rewind === "impossible" ? facts.reason : undefined;
 }
 
@@ -195,7 +200,11 @@ function planReclone(
   if (facts === undefined) throw new Error(`${want.host}: the size of ${want.dataDirectory} was not asked for`);
   const { member } = primary;
   const word = cannot === "follow" ? "behind" : "diverged";
-  const aside = `${want.dataDirectory}.${word}-${self.facts.control?.timeline ?? "unknown"}-${facts.stamp}`;
+  const suffix = `.${word}-${self.facts.control?.timeline ?? "unknown"}-${facts.stamp}`;
+  const aside = `${want.dataDirectory}${suffix}`;
+  const spaces = facts.spaces.map(
+    ({ directory, sizeKib }) => `, of ${directory}, ${mib(sizeKib)}, in ${directory}${suffix}`,
+  );
   refuseFull(want, facts, `cannot ${cannot} (${reason})`);
   const cloned = { ...self, facts: { ...self.facts, alive: false, isStandby: true } };
   return [
@@ -204,8 +213,8 @@ function planReclone(
       do: "run",
       host: want.host,
       effect: "rejoin",
-      why: `${want.node} cannot ${cannot === "follow" ? "" : "be rewound to "}follow ${member.node} (${reason}): keep its data, ${mib(facts.sizeKib)}, in ${aside}`,
-      script: asideScript(want, aside),
+      why: `${want.node} cannot ${cannot === "follow" ? "" : "be rewound to "}follow ${member.node} (${reason}): keep its data, ${mib(facts.sizeKib)}, in ${aside}${spaces.join("")}`,
+      script: asideScript(want, suffix),
       deadlineMs: REJOIN_DEADLINE_MS,
     },
     ...planClone(want, fromPrimary(member)).slice(1),
@@ -224,19 +233,30 @@ function refuseFull(
   facts: RewindFacts,
   cannot: string,
 ): void {
-  if (facts.freeKib > facts.sizeKib) return;
+  const all = [{ directory: dataDirectory, ...facts }, ...facts.spaces];
+  const full = all.find(({ device, freeKib }) => {
+    const there = all.filter((other) => other.device === device);
+    return freeKib <= there.reduce((sum, { sizeKib }) => sum + sizeKib, 0);
+  });
+  if (full === undefined) return;
+  const there = all.filter((other) => other.device === full.device);
+  const sizes = there.map(({ directory, sizeKib }) => `${directory} holds ${mib(sizeKib)}`).join(", ");
+  const way =
+    facts.spaces.length === 0
+      ? `, or move the old data to another file system ("sudo mv ${dataDirectory} ...")`
+      : " on that file system";
   throw new Refused(
-    `${host}: ${cluster}/${node} ${cannot}, and there is no room for a clone beside its old data: ${dataDirectory} holds ` +
-      `${mib(facts.sizeKib)}, ${mib(facts.freeKib)} are free. Make room, or move the old data to another file system ("sudo mv ${dataDirectory} ..."), then run "pulumi up".`,
+    `${host}: ${cluster}/${node} ${cannot}, and there is no room for a clone beside its old data: ${sizes}, ` +
+      `${mib(full.freeKib)} are free. Make room${way}, then run "pulumi up".`,
   );
 }
 
 /** The mark goes last, and with the finished clone at the latest: until then the next try finds it and does the rest. */
-function asideScript(want: RepmgrNodeInputs, aside: string): string {
+function asideScript(want: RepmgrNodeInputs, suffix: string): string {
   const { postgresqlUnit } = clusterPaths(want);
   return oneAtATime(
     want,
-    `aside=${sh(aside)}
+    `aside=${sh(`${want.dataDirectory}${suffix}`)}
 mark=${sh(rejoinMark(want.dataDirectory))}
 if [ -e "$data/standby.signal" ] && [ ! -e "$mark" ]; then exit 0; fi
 systemctl stop ${postgresqlUnit} 2>/dev/null || true
@@ -244,6 +264,7 @@ pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || true)
 if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f "$data")" ]; then
   echo "PostgreSQL still runs in $data as process $pid" >&2; exit 1
 fi
+${asideSpaces(suffix)}
 mv "$data" "$aside"
 rm -f "$mark"
 sync "$(dirname "$data")"`,
@@ -257,8 +278,4 @@ for file in postgresql.conf pg_hba.conf; do
   [ ! -s "$aside/$file" ] || cp -p "$aside/$file" "$data/$file"
 done
 [ ! -d "$aside/conf.d" ] || cp -pR "$aside/conf.d/." "$data/conf.d"`;
-}
-
-function mib(kib: number): string {
-  return `${Math.ceil(kib / 1024)} MiB`;
 }

@@ -21,12 +21,13 @@ const NONE: RemovedSpec = { roles: [], databases: [] };
 
 /** Those that are marked as removed and are still there. */
 export function stillThere({ removed = NONE }: RemovalInputs, content: ContentFact): Required<RemovedSpec> {
-  const { roles, databases, slots } = content;
+  const { roles, tablespaces, databases, slots } = content;
   const published = databases.flatMap(({ name, publications }) => publications.map((p) => `${name}.${p.name}`));
   const kept = slots.map((slot) => `${slot.database ?? ""}.${slot.name}`);
   return {
     roles: removed.roles.filter((name) => roles.some((role) => role.name === name)),
     databases: removed.databases.filter((name) => databases.some((database) => database.name === name)),
+    tablespaces: (removed.tablespaces ?? []).filter((name) => tablespaces.some((space) => space.name === name)),
     publications: (removed.publications ?? []).filter((name) => published.includes(name)),
     slots: (removed.slots ?? []).filter((name) => kept.includes(name)),
   };
@@ -34,12 +35,13 @@ export function stillThere({ removed = NONE }: RemovalInputs, content: ContentFa
 
 /** What is marked as removed and is gone. */
 export function goneOf(inputs: RemovalInputs, content: ContentFact): RemovedSpec {
-  const { roles, databases, publications, slots } = inputs.removed ?? NONE;
+  const { roles, databases, tablespaces, publications, slots } = inputs.removed ?? NONE;
   const there = stillThere(inputs, content);
   const gone = (names: readonly string[], still: readonly string[]) => names.filter((name) => !still.includes(name));
   return {
     roles: gone(roles, there.roles),
     databases: gone(databases, there.databases),
+    ...(tablespaces === undefined ? {} : { tablespaces: gone(tablespaces, there.tablespaces) }),
     ...(publications === undefined ? {} : { publications: gone(publications, there.publications) }),
     ...(slots === undefined ? {} : { slots: gone(slots, there.slots) }),
   };
@@ -47,6 +49,7 @@ export function goneOf(inputs: RemovalInputs, content: ContentFact): RemovedSpec
 
 interface Deployed extends RemovalInputs {
   readonly roles?: readonly { readonly name: string }[];
+  readonly tablespaces?: readonly { readonly name: string }[];
   readonly databases?: readonly Pick<DatabaseSpec, "name" | "publications" | "slots">[];
 }
 
@@ -58,7 +61,7 @@ export function recallOurs(before: Deployed, { removed, databases }: Deployed): 
   const wanted = within(databases, "slots");
   const made = (before.ours?.made ?? []).filter((name) => wanted.includes(name));
   if (removed === undefined && made.length === 0) return undefined;
-  const { roles, databases: gone, publications, slots } = removed ?? NONE;
+  const { roles, databases: gone, tablespaces, publications, slots } = removed ?? NONE;
   const known = (kind: keyof RemovedSpec, deployed: readonly string[]) => (name: string) =>
     deployed.includes(name) || before.ours?.[kind]?.includes(name) === true;
   const all = (these: readonly { readonly name: string }[] = []) => these.map(({ name }) => name);
@@ -67,6 +70,9 @@ export function recallOurs(before: Deployed, { removed, databases }: Deployed): 
   return {
     roles: roles.filter(known("roles", all(before.roles))),
     databases: gone.filter(known("databases", all(before.databases))),
+    ...(tablespaces === undefined
+      ? {}
+      : { tablespaces: tablespaces.filter(known("tablespaces", all(before.tablespaces))) }),
     ...(publications === undefined ? {} : { publications: publications.filter(published) }),
     ...(slots === undefined ? {} : { slots: slots.filter(read) }),
     ...(made.length === 0 ? {} : { made }),
@@ -85,6 +91,7 @@ export function drops(inputs: RemovalInputs, content: ContentFact, removal: Remo
     ...going.publications.map((path) => dropWithin("publication", path)),
     ...going.slots.map((path) => dropWithin("slot", path)),
     ...going.databases.map((name) => drop("database", name, { isAlone: true })),
+    ...going.tablespaces.map((name) => drop("tablespace", name, { isAlone: true })),
     ...going.roles.map((name) => drop("role", name, {})),
   ];
 }
@@ -97,7 +104,8 @@ export function dropRefusals(inputs: RemovalInputs, content: ContentFact, remova
     ...there.publications.flatMap((path) => publicationObstacle(inputs, path) ?? []),
     ...there.slots.flatMap((path) => slotObstacle(inputs, path, content) ?? []),
     ...there.databases.flatMap((name) => databaseObstacle(inputs, name, removal, going.slots) ?? []),
-    ...there.roles.flatMap((name) => roleObstacle(inputs, name, removal, going.databases) ?? []),
+    ...there.tablespaces.flatMap((name) => spaceObstacle(inputs, name, removal, going.databases) ?? []),
+    ...there.roles.flatMap((name) => roleObstacle(inputs, name, removal, going) ?? []),
   ];
 }
 
@@ -105,11 +113,13 @@ function toDrop(inputs: RemovalInputs, content: ContentFact, removal: RemovalFac
   const there = stillThere(inputs, content);
   const slots = there.slots.filter((path) => slotObstacle(inputs, path, content) === undefined);
   const databases = there.databases.filter((name) => databaseObstacle(inputs, name, removal, slots) === undefined);
+  const tablespaces = there.tablespaces.filter((name) => spaceObstacle(inputs, name, removal, databases) === undefined);
   return {
     publications: there.publications.filter((path) => publicationObstacle(inputs, path) === undefined),
     slots,
     databases,
-    roles: there.roles.filter((name) => roleObstacle(inputs, name, removal, databases) === undefined),
+    tablespaces,
+    roles: there.roles.filter((name) => roleObstacle(inputs, name, removal, { databases, tablespaces }) === undefined),
   };
 }
 
@@ -142,20 +152,39 @@ function databaseObstacle(
   return `database ${name} is not dropped: ${counted(left, "logical slot")} in it (select * from pg_replication_slots)`;
 }
 
-function roleObstacle(
+function spaceObstacle(
   { ours }: RemovalInputs,
   name: string,
   removal: RemovalFact | undefined,
   going: readonly string[],
+): string | undefined {
+  if (ours?.tablespaces?.includes(name) !== true) return notOurs("tablespace", name);
+  const left = (removal?.spaces[name] ?? []).filter((database) => !going.includes(database));
+  if (left.length === 0) return undefined;
+  return (
+    `tablespace ${name} is not dropped: it holds files of ${left.join(", ")}. Move them first, in each of these databases: ` +
+    `alter table all in tablespace ${name} set tablespace pg_default; alter index all in tablespace ${name} set tablespace pg_default`
+  );
+}
+
+function roleObstacle(
+  { ours }: RemovalInputs,
+  name: string,
+  removal: RemovalFact | undefined,
+  going: Pick<Required<RemovedSpec>, "databases" | "tablespaces">,
 ): string | undefined {
   if (ours?.roles.includes(name) !== true) return notOurs("role", name);
   const sessions = removal?.roleSessions[name] ?? 0;
   if (sessions > 0) {
     return `role ${name} is not dropped: ${counted(sessions, "session")} of it. End them first (select * from pg_stat_activity where usename = '${name}')`;
   }
-  const owned = (removal?.owned ?? []).filter(({ role, database }) => role === name && !going.includes(database));
+  const owned = (removal?.owned ?? []).filter(
+    ({ role, database, tablespace = "" }) =>
+      role === name && !going.databases.includes(database) && !going.tablespaces.includes(tablespace),
+  );
   if (owned.length === 0) return undefined;
-  const places = owned.map(({ database, objects }) => {
+  const places = owned.map(({ database, tablespace, objects }) => {
+    if (tablespace !== undefined) return `the tablespace ${tablespace}`;
     return `${counted(objects, "object")} ${database === "" ? "that all databases share" : `in ${database}`}`;
   });
   return (
@@ -175,7 +204,7 @@ function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
-function drop(kind: "role" | "database", name: string, more: { isAlone?: true }): Difference {
+function drop(kind: "role" | "database" | "tablespace", name: string, more: { isAlone?: true }): Difference {
   const what = `drop ${kind} ${name}`;
   return { what, database: "postgres", sql: [`drop ${kind} ${sqlIdentifier(name)};`], isDrop: true, ...more };
 }

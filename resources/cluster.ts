@@ -89,6 +89,7 @@ export class Cluster extends pulumi.ComponentResource {
         ...shared,
         roles: spec.roles.map(({ passwordSecret: _, ...role }) => role),
         rolePasswords: pulumi.secret(Object.fromEntries(passwords)),
+        tablespaces: spec.tablespaces.length === 0 ? undefined : spec.tablespaces,
         databases: spec.databases,
         removed: spec.removed,
         settings: spec.settings,

@@ -21,6 +21,7 @@ export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Pre
       dataDirectory: cluster.dataDirectory,
       layout: cluster.layout,
       packages: packagesOf(cluster.family, cluster.version),
+      ...spacesOf(cluster),
       failover: cluster.failover,
       protect: cluster.protect,
       monitored: cluster.monitoring === undefined ? undefined : true,
@@ -34,6 +35,11 @@ export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Pre
     },
     {},
   );
+}
+
+function spacesOf({ tablespaces }: ClusterSpec): Pick<PreflightInputs, "tablespaces"> {
+  if (tablespaces.length === 0) return {};
+  return { tablespaces: Object.fromEntries(tablespaces.map(({ name, directory }) => [name, { directory }])) };
 }
 
 /** What clusters take of the hosts' memory; only of hosts where that is more than one cluster's default. */

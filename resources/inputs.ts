@@ -5,6 +5,7 @@ import type { ClusterInputs } from "../providers/cluster";
 import { HEALTHY_TLS } from "../providers/instanceTls";
 import { HEALTHY_INSTANCE, type PgInstanceInputs } from "../providers/pgInstance";
 import { HEALTHY_NODE, type RepmgrNodeInputs } from "../providers/repmgrNode";
+import { SPACE_OWNERSHIP } from "../providers/spaceDirectories";
 import type { SystemdUnitInputs } from "../providers/systemdUnit";
 import type { HostConnection } from "../ssh/types";
 import { hbaLine } from "./hba";
@@ -71,8 +72,16 @@ export function instanceInputs(spec: ClusterSpec, inventory: Inventory, node: No
     allowDataLoss: spec.allowDataLoss,
     wantsChecksums: spec.checksums,
     ...HEALTHY_INSTANCE,
+    ...spaceInputs(spec, node),
     ...tlsInputs(spec, node),
   };
+}
+
+/** Nothing on a witness, which has a database of its own. */
+function spaceInputs({ tablespaces }: ClusterSpec, { initialRole }: NodeSpec): Pick<PgInstanceInputs, "tablespaces"> {
+  if (initialRole === "witness" || tablespaces.length === 0) return {};
+  const wanted = tablespaces.map(({ name, directory }) => [name, { directory, ownership: SPACE_OWNERSHIP }] as const);
+  return { tablespaces: Object.fromEntries(wanted) };
 }
 
 /** Nothing in a cluster without TLS; its private key is still to be added. */

@@ -40,7 +40,7 @@ export async function discover(
   const [primary] = nodes.filter(isPrimary);
   const content =
     primary === undefined
-      ? { roles: [], databases: [], slots: [] }
+      ? { roles: [], tablespaces: [], databases: [], slots: [] }
       : await ask(primary.target, contentProbe(psqlOf(primary.postmaster)));
   return { found: { nodes, isWhole: problems.length === 0, content }, problems };
 }

@@ -63,7 +63,7 @@ export function role(name: string, over: Partial<RoleFact> = {}): RoleFact {
 const NOTHING = { extensions: [], schemas: [], publications: [] };
 
 export function database(name: string, over: Partial<DatabaseFact> = {}): DatabaseFact {
-  const made = { encoding: "UTF8", provider: "libc", locale: "C.UTF-8" } as const;
+  const made = { encoding: "UTF8", provider: "libc", locale: "C.UTF-8", tablespace: "pg_default" } as const;
   return { name, owner: "postgres", ...made, connectionLimit: -1, settings: {}, ...NOTHING, ...over };
 }
 
@@ -215,6 +215,7 @@ export function instanceFacts(
     passFile: file(pgpass(want)),
     primaryHba: undefined,
     isBuilding: false,
+    spaces: [],
     ...over,
   };
 }
@@ -268,7 +269,7 @@ export function pgClusterInputs(over: Partial<PgClusterInputs> = {}): PgClusterI
 export function clusterFacts(seen: ClusterView, content: Partial<ContentFact> = {}): PgClusterFacts {
   return {
     view: seen,
-    content: { roles: [], databases: [], slots: [], ...content },
+    content: { roles: [], tablespaces: [], databases: [], slots: [], ...content },
     privileges: {},
     publishable: {},
     units: {},

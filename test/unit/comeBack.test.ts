@@ -11,6 +11,8 @@ const rewind = (over: Partial<RewindFacts> = {}): RewindFacts => ({
   reason: "it was not shut down cleanly",
   sizeKib: 400_000,
   freeKib: 900_000,
+  device: "1",
+  spaces: [],
   stamp: "20261123T213000Z",
   ...over,
 });

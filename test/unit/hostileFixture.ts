@@ -108,9 +108,11 @@ export const EVERYTHING: Json = {
           settings: { search_path: "sales" },
         },
       },
+      tablespaces: { fast: { directory: "/srv/fast", owner: "app" } },
       databases: {
         app: {
           owner: "app",
+          tablespace: "fast",
           encoding: "UTF8",
           provider: "icu",
           locale: "de-DE",

@@ -136,15 +136,15 @@ test("real slots, physical and logical", () => {
   ]);
 });
 
+test("real tablespaces", () => {
+  expect(parsed(contentProbe("psql"), recorded("content")).tablespaces).toEqual([
+    { name: "fast", directory: "/srv/pg/fast", owner: "app", options: { random_page_cost: "1.1" } },
+  ]);
+});
+
 test("real databases, one with every quote in its name", () => {
-  const shared = {
-    encoding: "UTF8",
-    provider: "libc",
-    locale: "C.UTF-8",
-    connectionLimit: -1,
-    closed: false,
-    settings: {},
-  };
+  const made = { encoding: "UTF8", provider: "libc", locale: "C.UTF-8", tablespace: "pg_default" };
+  const shared = { ...made, connectionLimit: -1, closed: false, settings: {} };
   const own = { provider: "icu", locale: "de-DE", connectionLimit: 7, settings: { work_mem: "8MB" } };
   const empty = { ...shared, owner: "postgres", extensions: [PLPGSQL], schemas: [PUBLIC], publications: [] };
   expect(parsed(contentProbe("psql"), recorded("content")).databases).toEqual([

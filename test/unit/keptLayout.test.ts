@@ -137,7 +137,15 @@ describe("their node", () => {
 
   test("a former primary is not rejoined where repmgr would start it outside of its unit", () => {
     const inputs = node();
-    const rewind = { rewind: "possible", reason: "", sizeKib: 1, freeKib: 2, stamp: "x" } as const;
+    const rewind = {
+      rewind: "possible",
+      reason: "",
+      sizeKib: 1,
+      freeKib: 2,
+      device: "1",
+      spaces: [],
+      stamp: "x",
+    } as const;
     const seen = {
       ...at(inputs, facts.view([facts.primary({}, { timeline: 2 }), facts.formerPrimary(), facts.standby(3)])),
       rewind,

@@ -229,6 +229,7 @@ test("the question is shell, whatever the directories are called", () => {
   const { script } = labelsProbe({
     port: 5433,
     dataDirectory: path,
+    tablespaces: [path],
     configFile: path,
     logDirectory: path,
     socketDirectory: path,
@@ -238,7 +239,7 @@ test("the question is shell, whatever the directories are called", () => {
 });
 
 test("an answer that is cut off or makes no sense is no answer", () => {
-  const probe = labelsProbe({ ...OURS, configFile: "", logDirectory: "", socketDirectory: "" });
+  const probe = labelsProbe({ ...OURS, tablespaces: [], configFile: "", logDirectory: "", socketDirectory: "" });
   expect(() => parsed(probe, "place=somewhere\n")).toThrow(/no place/);
   expect(() => parsed(probe, RIGHT, 1)).toThrow(/exit status 1/);
 });

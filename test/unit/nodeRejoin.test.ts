@@ -10,6 +10,8 @@ describe("a former primary comes back under another", () => {
     reason: "",
     sizeKib: 400_000,
     freeKib: 900_000,
+    device: "1",
+    spaces: [],
     stamp: "20261123T213000Z",
     ...over,
   });
@@ -97,12 +99,16 @@ describe("a former primary comes back under another", () => {
 });
 
 test("what a host says of a rewind", () => {
-  expect(parseRewind("stamp=20261123T213000Z\nsize=41\nfree= 90\nrewind=impossible pg_rewind: error: x\n")).toEqual({
+  expect(
+    parseRewind("stamp=20261123T213000Z\nsize=41\nfree= 90\ndevice=2049\nrewind=impossible pg_rewind: error: x\n"),
+  ).toEqual({
     rewind: "impossible",
     reason: "pg_rewind: error: x",
     sizeKib: 41,
     freeKib: 90,
+    device: "2049",
+    spaces: [],
     stamp: "20261123T213000Z",
   });
-  expect(() => parseRewind("stamp=1\nsize=41\nfree=90\n")).toThrow(/no word on rewind/);
+  expect(() => parseRewind("stamp=1\nsize=41\nfree=90\ndevice=1\n")).toThrow(/no word on rewind/);
 });

@@ -9,7 +9,7 @@ import * as facts from "../support/facts";
 
 const OLD = { roles: ["old"], databases: ["old"] };
 const THERE = { roles: [facts.role("old")], databases: [facts.database("old")] };
-const FREE: RemovalFact = { databaseSessions: {}, roleSessions: {}, slots: {}, owned: [] };
+const FREE: RemovalFact = { databaseSessions: {}, roleSessions: {}, slots: {}, spaces: {}, owned: [] };
 
 function attempt(want: Partial<PgClusterInputs>, removal: Partial<RemovalFact>, there: Partial<ContentFact> = THERE) {
   const inputs = facts.pgClusterInputs({ removed: OLD, ours: OLD, ...want });

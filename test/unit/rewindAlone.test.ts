@@ -60,7 +60,7 @@ test("what a node committed alone is counted from where it parted", () => {
 
 test("nothing is said where pg_rewind does not say where they parted", () => {
   expect(looked("pg_rewind: no rewind required", [COMMIT]).alone).toBeUndefined();
-  expect(parseRewind("stamp=1\nsize=4\nfree=9\nrewind=unknown x\n").alone).toBeUndefined();
+  expect(parseRewind("stamp=1\nsize=4\nfree=9\ndevice=1\nrewind=unknown x\n").alone).toBeUndefined();
 });
 
 test("the plan says how much is given up, before it is", () => {
@@ -69,7 +69,16 @@ test("the plan says how much is given up, before it is", () => {
   const view = facts.view([facts.formerPrimary(1), heir, facts.standby(3, 2)]);
   const why = (transactions: number): string => {
     const alone = { transactions, since: "0/302A3E8" };
-    const rewind = { rewind: "possible", reason: "", sizeKib: 1, freeKib: 9, stamp: "s", alone } as const;
+    const rewind = {
+      rewind: "possible",
+      reason: "",
+      sizeKib: 1,
+      freeKib: 9,
+      device: "1",
+      spaces: [],
+      stamp: "s",
+      alone,
+    } as const;
     return facts.whys(repmgrNodeKind.plan(inputs, facts.nodeFacts(inputs, view, { rewind }))).at(-1) ?? "";
   };
   expect(why(37)).toMatch(

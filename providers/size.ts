@@ -1,0 +1,3 @@
+export function mib(kib: number): string {
+  return `${Math.ceil(kib / 1024)} MiB`;
+}
