@@ -22,6 +22,8 @@ export interface FormerData {
   readonly pid: number;
   /** The file system of the data, by number: hard links need one and the same. */
   readonly device: string;
+  /** So many of its tablespaces are still where those of the new version are, or will be. */
+  readonly spaces?: number;
 }
 
 /** What one host shows of an upgrade to come, or under way. */
@@ -70,6 +72,12 @@ ${dataDirectoryIn('"$conf"')} | while read -r old; do
   [ ! -e "$old/standby.signal" ] || role=standby
   look "$old"
   echo "former=$version $pid $(stat -c %d "$old") $role $old"
+  spaces=0
+  for link in "$old"/pg_tblspc/*; do
+    [ -L "$link" ] || continue
+    case $(readlink "$link") in *.former-*) ;; *) spaces=$((spaces + 1)) ;; esac
+  done
+  [ $spaces = 0 ] || echo "spaces=$spaces"
 done`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
@@ -87,14 +95,16 @@ export function parseFormer(text: string): FormerFacts {
       ?.slice(key.length + 1);
   const device = value("device");
   if (device === undefined) throw new Error(`no word on the file system in: ${text.slice(0, 200)}`);
-  const [data, mark, former] = [value("data"), value("mark"), value("former")];
+  const [data, mark, former, spaces] = [value("data"), value("mark"), value("former"), value("spaces")];
   const [version, pid] = data?.split(" ") ?? [];
   return {
     ...(version === undefined ? {} : { version: Number(version) }),
     isAlive: pid !== undefined && pid !== "0",
     device,
     ...(mark === undefined ? {} : { mark: parseMark(mark) }),
-    ...(former === undefined ? {} : { former: parseOne(former) }),
+    ...(former === undefined
+      ? {}
+      : { former: { ...parseOne(former), ...(spaces === undefined ? {} : { spaces: Number(spaces) }) } }),
   };
 }
 

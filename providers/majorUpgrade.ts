@@ -1,12 +1,14 @@
 import { type FormerFacts, type FormerData, formerProbe } from "../facts/formerData";
 import type { InstanceFacts } from "../facts/instance";
 import { type Obstacles, obstaclesProbe } from "../facts/obstacles";
+import { type SpaceRoom, spaceRoomProbe } from "../facts/tablespaces";
 import { clusterPaths } from "../families";
 import { type ClusterInputs, instanceOf } from "./cluster";
 import { asPostgres } from "./commands";
 import { type Ctx, HostLost } from "./kind";
 import { AS_THE_OTHERS, type PgPackagesFacts, type PgPackagesInputs, pgPackagesKind } from "./pgPackages";
 import type { PreflightInputs, PreflightNode } from "./preflight";
+import { directoriesOf } from "./spaceDirectories";
 
 /** One node as an upgrade to another major version sees it. */
 export interface UpgradeNode {
@@ -19,6 +21,8 @@ export interface UpgradeNode {
     readonly packages: PgPackagesFacts;
     /** Of a node that takes writes. */
     readonly obstacles?: Obstacles;
+    /** Room for copies of the tablespaces that the inventory names, by directory. */
+    readonly rooms?: Readonly<Record<string, SpaceRoom>>;
   };
 }
 
@@ -100,13 +104,15 @@ export function packagesOf(inputs: PreflightInputs, { host, repository }: Prefli
 async function askDue(ctx: Ctx, inputs: PreflightInputs, seen: FormerNode): Promise<UpgradeNode> {
   const { host } = seen.node;
   const before = formerOf(inputs, seen);
-  const [old, packages] = await Promise.all([
+  const spaces = seen.node.isWitness ? [] : directoriesOf(inputs.tablespaces);
+  const [old, packages, rooms] = await Promise.all([
     ctx.ask(host, instanceOf(before)),
     pgPackagesKind.observe(ctx, packagesOf(inputs, seen.node)),
+    spaces.length === 0 ? {} : ctx.ask(host, spaceRoomProbe(spaces)),
   ]);
   if (seen.node.isWitness || old.running === undefined || old.running.inRecovery) {
-    return { ...seen, due: { old, packages } };
+    return { ...seen, due: { old, packages, rooms } };
   }
   const psql = asPostgres(before, "psql", "-XAtq");
-  return { ...seen, due: { old, packages, obstacles: await ctx.ask(host, obstaclesProbe(psql)) } };
+  return { ...seen, due: { old, packages, rooms, obstacles: await ctx.ask(host, obstaclesProbe(psql)) } };
 }

@@ -15,7 +15,14 @@ import {
 } from "./majorUpgrade";
 import type { UpgradeNode, UpgradeView } from "./majorUpgrade";
 import { upgradeProblems } from "./majorUpgradeProblems";
-import { checkScript, type Passage, startScript, switchScript, takeBackScript } from "./majorUpgradeScripts";
+import {
+  asideScript,
+  checkScript,
+  type Passage,
+  startScript,
+  switchScript,
+  takeBackScript,
+} from "./majorUpgradeScripts";
 import { planPackages } from "./pgPackagesPlan";
 import type { PreflightInputs } from "./preflight";
 
@@ -120,6 +127,10 @@ function planFinish(want: PreflightInputs, view: UpgradeView): Action[] {
       return sqlAction(now, { host, database: "repmgr" }, why, ["alter extension repmgr update;"]);
     }),
     ...stops.map((seen) => stop(want, seen)),
+    ...view
+      .filter(hasFormer)
+      .filter(({ facts: { former } }) => former.version < want.version && former.spaces !== undefined)
+      .map((seen) => putAside(want, seen)),
     ...marked.flatMap(({ node }) => analyze(want, node.host)),
   ];
 }
@@ -138,6 +149,18 @@ function stop(want: PreflightInputs, { node: { node, host }, facts: { former } }
     effect: "stop",
     why: `the cluster is one of PostgreSQL ${want.version} now: stop the ${former.version} of ${node}, whose data stay in ${former.dataDirectory}`,
     script: `systemctl stop ${repmgrdUnit}\nsystemctl stop ${postgresqlUnit}`,
+    deadlineMs: CHECK_DEADLINE_MS,
+  };
+}
+
+function putAside(want: PreflightInputs, seen: FormerNode): Action {
+  const { node, host } = seen.node;
+  const { version } = seen.facts.former;
+  return {
+    do: "run",
+    host,
+    why: `the files of PostgreSQL ${version} of ${node} in tablespaces are kept, each beside its directory, in ...former-${version}`,
+    script: asideScript(formerOf(want, seen)),
     deadlineMs: CHECK_DEADLINE_MS,
   };
 }

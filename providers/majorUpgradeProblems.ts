@@ -10,6 +10,7 @@ import {
   type UpgradeView,
 } from "./majorUpgrade";
 import type { PreflightInputs } from "./preflight";
+import { directoriesOf } from "./spaceDirectories";
 
 /** What a clone needs beside the data themselves: WAL while it is made, and some. */
 const CLONE_ROOM_BYTES = 1024 ** 3;
@@ -91,14 +92,17 @@ function nodeProblems(inputs: PreflightInputs, seen: UpgradeNode, primary: Forme
   return [`${where} does not stream from ${primary.node.node}; its copy is what is left when an upgrade fails. ${log}`];
 }
 
-function obstacleProblems({ port }: PreflightInputs, found: Obstacles): string[] {
-  const { tablespaces, preparedTransactions, foreignSlots } = found;
+function obstacleProblems({ port, tablespaces: named }: PreflightInputs, found: Obstacles): string[] {
+  const { preparedTransactions, foreignSlots } = found;
+  const directories = directoriesOf(named);
+  const tablespaces = found.tablespaces.filter(({ directory }) => !directories.includes(directory));
   const psql = `sudo -u postgres psql -p ${port}`;
   return [
     ...(tablespaces.length === 0
       ? []
       : [
-          `it has tablespaces (${tablespaces.join(", ")}), into whose directories no standby can be cloned beside the old data. Move their tables to pg_default and drop them`,
+          `the inventory does not name its tablespaces ${tablespaces.map(({ name, directory }) => `${name} in ${directory}`).join(", ")}, so nobody has looked at their ` +
+            `directories on its hosts. Write them under 'tablespaces', run "pulumi up" with the old version, then upgrade`,
         ]),
     ...(preparedTransactions === 0
       ? []
@@ -114,15 +118,39 @@ function obstacleProblems({ port }: PreflightInputs, found: Obstacles): string[]
   ];
 }
 
-/** Every standby gets a new copy beside its old one. */
-function roomProblems(view: UpgradeView, { bytes }: Obstacles, free: Readonly<Record<string, number>>): string[] {
-  const need = bytes + CLONE_ROOM_BYTES;
+/** Every standby gets a new copy beside its old one, on each of the file systems that it has. */
+function roomProblems(view: UpgradeView, obstacles: Obstacles, free: Readonly<Record<string, number>>): string[] {
   const gib = (n: number): string => `${(n / 1024 ** 3).toFixed(1)} GiB`;
   return view
     .filter(({ node, facts }) => !node.isWitness && facts.former?.isStandby === true)
-    .filter(({ node }) => (free[node.host] ?? 0) < need)
-    .map(
-      ({ node }) =>
-        `${node.host} has ${gib(free[node.host] ?? 0)} free for a new copy beside the old one, wanted are ${gib(need)}. To look: df -h`,
-    );
+    .flatMap((seen) => {
+      const { host } = seen.node;
+      return filesOf(seen, obstacles, free[host] ?? 0)
+        .filter((files) => files.free < files.need)
+        .map(
+          (files) =>
+            `${host} has ${gib(files.free)} free for a new copy beside the old one${files.where}, wanted are ${gib(files.need)}. To look: df -h`,
+        );
+    });
+}
+
+interface Files {
+  readonly device: string;
+  readonly where: string;
+  readonly need: number;
+  readonly free: number;
+}
+
+/** What a copy needs, by file system; that of the data comes first. */
+function filesOf({ facts, due }: UpgradeNode, { bytes, tablespaces }: Obstacles, free: number): Files[] {
+  const systems = new Map<string, Files>();
+  systems.set(facts.device, { device: facts.device, where: "", need: bytes + CLONE_ROOM_BYTES, free });
+  for (const space of tablespaces) {
+    const room = due?.rooms?.[space.directory];
+    if (room === undefined) continue;
+    const { device, freeBytes } = room;
+    const before = systems.get(device) ?? { device, where: ` of ${space.directory}`, need: 0, free: freeBytes };
+    systems.set(device, { ...before, need: before.need + space.bytes });
+  }
+  return [...systems.values()];
 }

@@ -4,6 +4,7 @@ import { sh, systemdWord } from "../ssh/quote";
 import type { ClusterInputs } from "./cluster";
 import { runService } from "./commands";
 import { MAKE_BUILDING, oneAtATime } from "./instanceData";
+import { asideSpaces, REMOVE_DATA } from "./spaceScripts";
 
 /** One cluster on both sides of an upgrade: the versions and the directories differ, nothing else. */
 export interface Passage {
@@ -33,9 +34,9 @@ pid=$(head -n 1 "$old/postmaster.pid" 2>/dev/null || true)
 running=
 [ -z "$pid" ] || [ "$(readlink "/proc/$pid/cwd")" != "$(readlink -f "$old")" ] || running=1
 [ -n "$running" ] || putControlBack
-rm -rf --one-file-system "$building"
+remove_data "$building"
 ${MAKE_BUILDING}
-trap 'rm -rf --one-file-system "$building" "$work"' EXIT
+trap 'remove_data "$building"; rm -rf "$work"' EXIT
 wrong=$(runuser -u postgres -- ${postgres} -D "$old" --config-file="$old/postgresql.conf" -C port 2>&1 >/dev/null) || {
   printf 'the configuration is not one for PostgreSQL ${now.version}; take out of the inventory or of conf.d what it does not know, run "pulumi up" with version ${before.version}, then upgrade: %s\\n' "$wrong" >&2
   exit 1
@@ -91,9 +92,21 @@ export function startScript(passage: Passage): string {
 
 /** Shell: as it was before, as long as the new version was not started: its files are links, so the old ones stay. */
 export function takeBackScript(passage: Passage): string {
+  return oneAtATime(passage.now, `${opening(passage)}\n${wayBack(passage.now)}\nremove_data "$data"\ntakeBack`);
+}
+
+/**
+ * Shell: the files of the old version leave the directories of the tablespaces, which those of the new one share with them. Hard
+ * links join the two, so a rewind that took the old ones for its source's would write to the new ones.
+ */
+export function asideScript(former: ClusterInputs): string {
   return oneAtATime(
-    passage.now,
-    `${opening(passage)}\n${wayBack(passage.now)}\nrm -rf --one-file-system "$data"\ntakeBack`,
+    former,
+    `pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null || true)
+if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f "$data")" ]; then
+  echo "PostgreSQL still runs in $data as process $pid" >&2; exit 1
+fi
+${asideSpaces(`.former-${former.version}`)}`,
   );
 }
 
@@ -106,6 +119,7 @@ function opening({ before, now }: Passage): string {
   const pgUpgrade = sh(`${binDirectory(now)}/pg_upgrade`);
   return `old=${sh(before.dataDirectory)}
 building="$data.building"
+${REMOVE_DATA}
 work=${sh(`/run/repmgr-upgrade-${now.cluster}`)}
 upgrade() {
   rm -rf "$work"
@@ -126,7 +140,8 @@ function wayBack(now: ClusterInputs): string {
   const { postgresqlUnit, repmgrdUnit, startAnyway, upgradeMark: mark } = clusterPaths(now);
   return `takeBack() {
   putControlBack
-  rm -rf --one-file-system "$building" "$work" ${sh(dropIn(postgresqlUnit))}
+  remove_data "$building"
+  rm -rf --one-file-system "$work" ${sh(dropIn(postgresqlUnit))}
   rmdir ${sh(dropInDirectory(postgresqlUnit))} 2>/dev/null || true
   systemctl daemon-reload
   install -D -o postgres -g postgres -m 0600 /dev/null ${sh(startAnyway)}

@@ -20,7 +20,20 @@ const other = {
     o3: { id: 3, host: "pg1", role: "witness" },
   },
 };
-const OTHER = { ...other, repmgr: { options: QUICK_FAILOVER, password_secret: "main_repmgr_password" } };
+/** With a database in it. */
+const spaces = (directory: string) => ({
+  tablespaces: { fast: { directory } },
+  databases: { app: { owner: "app", extensions: ["hstore"] }, quick: { tablespace: "fast" } },
+});
+const FAST = "/srv/pg/fast";
+const OTHER_FAST = "/srv/pg/other";
+const inQuick = { database: "quick" };
+const OTHER = {
+  ...other,
+  ...spaces(OTHER_FAST),
+  databases: { quick: { tablespace: "fast" } },
+  repmgr: { options: QUICK_FAILOVER, password_secret: "main_repmgr_password" },
+};
 
 const version = (cluster: string, to: number) => (inventory: InventoryFile) => {
   const spec = inventory.postgresql_clusters[cluster];
@@ -36,6 +49,7 @@ suite(
   () =>
     World.fresh((inventory) => {
       version("main", 15)(inventory);
+      Object.assign(inventory.postgresql_clusters.main ?? {}, spaces(FAST));
       inventory.postgresql_clusters.other = OTHER;
     }),
   ({ test }) => {
@@ -56,6 +70,7 @@ suite(
       await sql(world.lab, "pg1", "create table kept as select g as id from generate_series(1, 10000) g", {
         database: "app",
       });
+      await sql(world.lab, "pg1", "create table kept as select g as id from generate_series(1, 10000) g", inQuick);
       writer = new Writer(await world.connection(), world.passFile());
       writer.start();
       await until(
@@ -108,6 +123,7 @@ suite(
       await rowArrives(lab, "pg1", ["pg2", "pg3"], { database: "app" });
       for (const host of HOSTS) {
         expect(await sql(lab, host, "select count(*) from kept", { database: "app" })).toBe("10000");
+        expect(await sql(lab, host, "select count(*) from kept", inQuick)).toBe("10000");
         const found = new Set((await sql(lab, host, "select id from tick", { database: "app" })).split("\n"));
         expect(writer?.acknowledged.filter(({ id }) => !found.has(String(id)))).toEqual([]);
       }
@@ -120,7 +136,14 @@ suite(
       expect(await sql(lab, "pg1", "select count(*) from pg_stats where tablename = 'kept'", { database: "app" })).toBe(
         "1",
       );
-      for (const host of HOSTS) expect(await sh(lab, host, `cat ${dataOf("main", 15)}/PG_VERSION`)).toBe("15");
+      for (const host of HOSTS) {
+        const old = dataOf("main", 15);
+        expect(await sh(lab, host, `cat ${old}/PG_VERSION`)).toBe("15");
+        // Apart from the new files, of which a rewind would make them.
+        expect(await sh(lab, host, `ls ${FAST} ${FAST}.former-15; readlink ${old}/pg_tblspc/*`)).toMatch(
+          /^\/srv\/pg\/fast:\nPG_17_\d+\n\n\/srv\/pg\/fast\.former-15:\nPG_15_\d+\n\/srv\/pg\/fast\.former-15$/,
+        );
+      }
       expect(await sh(lab, "pg1", "ls /etc/systemd/system /etc/repmgr/main")).not.toMatch(
         /main\.service\.d|major-upgrade/,
       );
@@ -134,7 +157,10 @@ suite(
 
     test("the primary's host loses power in the middle of its upgrade: the next up ends it", async (world) => {
       const { lab } = world;
-      await sql(lab, "pg2", "create table kept as select g as id from generate_series(1, 100) g", { port: OTHER_PORT });
+      await sql(lab, "pg2", "create table kept as select g as id from generate_series(1, 100) g", {
+        port: OTHER_PORT,
+        ...inQuick,
+      });
       world.edit(version("other", 17));
       const cut = world.up(["--skip-preview"]);
       await until("the upgrade has begun", seconds(60), async () => {
@@ -147,7 +173,11 @@ suite(
       await awaitHealthy(lab, OTHER_HOSTS, "other", OTHER_PORT);
       expect(await versions(world, OTHER_HOSTS, OTHER_PORT)).toEqual(["17", "17"]);
       for (const host of OTHER_HOSTS)
-        expect(await sql(lab, host, "select count(*) from kept", { port: OTHER_PORT })).toBe("100");
+        expect(await sql(lab, host, "select count(*) from kept", { port: OTHER_PORT, ...inQuick })).toBe("100");
+      for (const host of OTHER_HOSTS)
+        expect(await sh(lab, host, `ls ${OTHER_FAST} ${OTHER_FAST}.former-15`)).toMatch(
+          /:\nPG_17_\d+\n\n.*:\nPG_15_\d+$/,
+        );
       must(await world.preview(["--expect-no-changes"]));
     });
   },

@@ -187,7 +187,11 @@ const REFUSED: [string, UpgradeView, RegExp][] = [
     without(due(), 1, seen(1, former({ device: "2" }), facts.primary(), NOTHING)),
     /are on different file systems/,
   ],
-  ["tablespaces", due({ ...NOTHING, tablespaces: ["fast"] }), /it has tablespaces \(fast\)/],
+  [
+    "tablespaces that the inventory does not name",
+    due({ ...NOTHING, tablespaces: [{ name: "fast", directory: "/srv/fast", bytes: 1 }] }),
+    /does not name its tablespaces fast in \/srv\/fast, so nobody has looked.*with the old version, then upgrade/,
+  ],
   ["prepared transactions", due({ ...NOTHING, preparedTransactions: 2 }), /2 prepared transactions wait/],
   [
     "slots of others",
