@@ -7,14 +7,15 @@ export interface ServerFact {
   readonly hbaFile: string;
   /** Absolute. */
   readonly logDirectory: string;
-  readonly tablespaces: readonly string[];
+  /** Name to directory, which may be another one on every node. */
+  readonly tablespaces: Readonly<Record<string, string>>;
 }
 
 const SQL = `select json_build_object('configFile', current_setting('config_file'), 'hbaFile', current_setting('hba_file'),
   'logDirectory', case when current_setting('logging_collector') = 'off' then '/var/log/postgresql'
     when current_setting('log_directory') like '/%' then current_setting('log_directory')
     else current_setting('data_directory') || '/' || current_setting('log_directory') end,
-  'tablespaces', (select coalesce(json_agg(spcname order by spcname), '[]') from pg_tablespace where spcname !~ '^pg_'))`;
+  'tablespaces', (select coalesce(json_object_agg(spcname, pg_tablespace_location(oid) order by spcname), '{}') from pg_tablespace where spcname !~ '^pg_'))`;
 
 /** @param psql shell that starts psql with -XAtq as postgres, ready for more options */
 export function serverProbe(psql: string): Probe<ServerFact> {

@@ -1,5 +1,6 @@
 import { DEFAULTS, SQL_NAME } from "../../config/defaults";
-import type { DatabaseFact, RoleFact } from "../../facts/content";
+import { isGoodDirectory } from "../../config/directory";
+import type { DatabaseFact, RoleFact, TablespaceFact } from "../../facts/content";
 import { parseConninfo } from "../../facts/conninfo";
 import {
   type Found,
@@ -189,13 +190,17 @@ function hbaComment(nodes: readonly FoundNode[], primary: FoundNode): string[] {
 
 const NOT_LISTED = ["postgres", "repmgr"];
 
-function roleLines({ content: { roles: found, databases } }: Found, cluster: string): string[] {
+function roleLines({ content: { roles: found, tablespaces, databases } }: Found, cluster: string): string[] {
   const all = found.filter(({ name }) => !NOT_LISTED.includes(name));
   const roles = all.filter(({ name }) => SQL_NAME.pattern.test(name));
   const listed = databases.filter(
     ({ name, closed }) => closed !== true && !NOT_LISTED.includes(name) && SQL_NAME.pattern.test(name),
   );
-  const left = [...all, ...databases].map(({ name }) => name).filter((name) => !SQL_NAME.pattern.test(name));
+  const spaces = tablespaces.filter(isNamed);
+  const left = [
+    ...[...all, ...databases].map(({ name }) => name).filter((name) => !SQL_NAME.pattern.test(name)),
+    ...tablespaces.filter((space) => !isNamed(space)).map(({ name, directory }) => `${name} in ${directory}`),
+  ];
   return [
     ...(left.length === 0 ? [] : comment(`Left alone, because an inventory cannot name them: ${left.join(", ")}.`)),
     ...section(
@@ -213,14 +218,36 @@ function roleLines({ content: { roles: found, databases } }: Found, cluster: str
       }),
     ),
     ...section(
+      "tablespaces",
+      spaces.flatMap((space) => spaceLines(space, roles)),
+    ),
+    ...section(
       "databases",
-      listed.flatMap((database) => databaseLines(database, roles)),
+      listed.flatMap((database) => databaseLines(database, roles, spaces)),
     ),
   ];
 }
 
+/** An inventory can say it. */
+function isNamed({ name, directory }: TablespaceFact): boolean {
+  return SQL_NAME.pattern.test(name) && isGoodDirectory(directory);
+}
+
+function spaceLines({ name, directory, owner, options }: TablespaceFact, roles: readonly RoleFact[]): string[] {
+  const numbers = Object.fromEntries(Object.entries(options).map(([option, value]) => [option, Number(value)]));
+  return section(name, [
+    ...pairs({ directory }),
+    ...(roles.some((role) => role.name === owner) ? pairs({ owner }) : []),
+    ...section("options", pairs(numbers)),
+  ]);
+}
+
 /** An extension older than its package would be brought up to it: whether it is to be is a person's decision. */
-function databaseLines({ name, owner, extensions }: DatabaseFact, roles: readonly RoleFact[]): string[] {
+function databaseLines(
+  { name, owner, tablespace, extensions }: DatabaseFact,
+  roles: readonly RoleFact[],
+  spaces: readonly TablespaceFact[],
+): string[] {
   const own = extensions.filter((extension) => extension.name !== "plpgsql");
   const current = own.filter(({ version, available }) => version === available);
   const older = own.filter(({ version, available }) => version !== available);
@@ -228,6 +255,7 @@ function databaseLines({ name, owner, extensions }: DatabaseFact, roles: readonl
   const lines = [
     ...(list === "" ? [] : comment(`DECIDE: not listed, so left alone: ${list}.`)),
     ...(roles.some((role) => role.name === owner) ? pairs({ owner }) : []),
+    ...(spaces.some((space) => space.name === tablespace) ? pairs({ tablespace }) : []),
     ...(current.length === 0 ? [] : [`extensions: [${current.map((e) => scalar(e.name)).join(", ")}]`]),
   ];
   return lines.every((line) => line.startsWith("#")) ? [...lines, `${scalar(name)}: {}`] : section(name, lines);

@@ -27,11 +27,6 @@ function serverProblems({ postmaster, server, instance, conf, hba }: FoundNode):
     problems.push(`PostgreSQL is ${postmaster.program}, supported is that of the packages, ${wanted}`);
   }
   if (postmaster.user !== "postgres") problems.push(`PostgreSQL runs as ${postmaster.user}, supported is postgres`);
-  if (server.tablespaces.length > 0) {
-    problems.push(
-      `the tablespaces ${server.tablespaces.join(", ")} are not supported: a node could not be cloned beside its old data`,
-    );
-  }
   if (instance.running === undefined)
     problems.push(`PostgreSQL refuses connections: ${instance.refusal || "no answer"}`);
   if (conf === undefined) problems.push(`${server.configFile} is not there`);
@@ -126,6 +121,11 @@ function wholeProblems(nodes: readonly FoundNode[], isWhole: boolean): string[] 
   const keys = first === undefined ? [] : (Object.keys(layoutOf(first)) as (keyof ReturnType<typeof layoutOf>)[]);
   for (const key of keys) problems.push(...differing(key, nodes, (node) => layoutOf(node)[key] || "nothing"));
   const data = nodes.filter((node) => rowOf(node)?.type !== "witness");
+  for (const name of new Set(data.flatMap(({ server }) => Object.keys(server.tablespaces)))) {
+    problems.push(
+      ...differing(`directory of the tablespace ${name}`, data, ({ server }) => server.tablespaces[name] ?? "nothing"),
+    );
+  }
   problems.push(
     ...differing("system identifier", data, ({ instance }) => instance.control?.systemIdentifier ?? "unknown"),
   );

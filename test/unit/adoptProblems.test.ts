@@ -28,9 +28,9 @@ test.each<[string, Recorded, RegExp[]]>([
     ],
   ],
   [
-    "tablespaces",
-    on2('"tablespaces" : []', '"tablespaces" : ["fast"]'),
-    [/^pg2: the tablespaces fast are not supported/],
+    "a tablespace that is not where the others have it",
+    on2('"tablespaces" : {}', '"tablespaces" : {"fast": "/srv/fast"}'),
+    [/^directory of the tablespace fast is not the same on all hosts.*pg1: nothing, pg2: \/srv\/fast/],
   ],
   [
     "a restart that is waited for",
