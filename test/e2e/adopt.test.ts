@@ -10,6 +10,7 @@ import { type Suite, suite } from "./support/suite";
 import { HOSTS, must } from "./support/world";
 
 const SETTLED_MS = 2_000;
+const FAST = "/srv/fast";
 
 /** What holds for a taken over cluster, whoever has built it. */
 function takesOver({ test }: Suite, files: readonly string[], at: SqlOptions = {}): void {
@@ -67,8 +68,22 @@ suite(
   "a cluster that a DBA has built on Debian",
   () => handMade("debian"),
   (debian) => {
+    debian.test("they have made a tablespace, with a database in it", async ({ lab }) => {
+      for (const host of HOSTS) await sh(lab, host, `install -d -o postgres -g postgres -m 0700 ${FAST}`);
+      await sql(lab, "pg1", `create tablespace fast location '${FAST}' with (random_page_cost = 1.1)`);
+      await sql(lab, "pg1", "create database quick tablespace fast");
+    });
     takesOver(debian, ["/etc/postgresql/17/main/postgresql.conf", "/etc/repmgr.conf", "/var/lib/postgresql/.pgpass"]);
     const { test } = debian;
+
+    test("the inventory names the tablespace, and the database in it", (world) => {
+      const text = readFileSync(join(world.state, "inventory.yml"), "utf8");
+      expect(text).toMatch(
+        /^ {4}tablespaces:\n {6}fast:\n {8}directory: \/srv\/fast\n {8}options:\n {10}random_page_cost: 1\.1$/m,
+      );
+      expect(text).toMatch(/^ {6}quick:\n {8}tablespace: fast$/m);
+      return Promise.resolve();
+    });
 
     test("what is changed in the inventory is changed in the files as they are", async (world) => {
       const { lab } = world;
