@@ -60,8 +60,8 @@ function look(path: string, keyFingerprint: string, onHost?: string, env: NodeJS
   const script = `
 const { pgPackagesKind: kind } = require(${JSON.stringify(join(projectRoot(), "bin", "providers", "pgPackages.js"))});
 const { inputs, recorded, file } = JSON.parse(process.argv[1]);
-const ask = async (host, probe) => probe.file === undefined ? probe.parse({ code: 0, stdout: recorded, stderr: "" })
-  : /keyrings/.test(probe.file) ? file : undefined;
+const ask = async (host, probe) => !probe.key.startsWith("file ") ? probe.parse({ code: 0, stdout: recorded, stderr: "" })
+  : /keyrings/.test(probe.key) ? file : undefined;
 const done = (seen) => console.log(JSON.stringify(seen));
 kind.observe({ ask }, inputs).then((have) => {
   have = { ...have, source: { content: "", owner: "root:root", mode: "0644", modifiedAt: 1 } };
