@@ -71,8 +71,10 @@ suite(
       kernel(world, { "vm.overcomit_memory": 2, "vm.overcommit_memory": 2, [BACKLOG]: 8192 });
       tells(
         await world.preview(),
-        /pg\d: its kernel has no setting vm\.overcomit_memory/,
-        /pg\d: vm\.overcommit_memory is \d, wanted 2, and cannot be changed there/,
+        ...HOSTS.flatMap((host) => [
+          new RegExp(`${host}: cluster main: its kernel has no setting vm\\.overcomit_memory`),
+          new RegExp(`${host}: cluster main: vm\\.overcommit_memory is \\d, wanted 2, and cannot be changed there`),
+        ]),
       );
     });
 
