@@ -10,6 +10,7 @@ export interface RepmgrPaths {
   readonly binDirectory: string;
   readonly configFile: string;
   readonly passFile: string;
+  readonly authorities: string;
   readonly failoverValidation: string;
   readonly fence: string;
   readonly event: string;
@@ -57,7 +58,7 @@ export function repmgrConf(cluster: ClusterSpec, node: NodeSpec, paths: RepmgrPa
   return {
     node_id: String(node.id),
     node_name: node.name,
-    conninfo: nodeConninfo(cluster, node, paths.passFile),
+    conninfo: nodeConninfo(cluster, node, paths),
     data_directory: cluster.dataDirectory,
     pg_bindir: paths.binDirectory,
     passfile: paths.passFile,
@@ -106,10 +107,15 @@ function keptConf({ dataDirectory, failover, repmgrOptions }: ClusterSpec, node:
 const SILENCE = { keepalives_idle: 5, keepalives_interval: 1, keepalives_count: 5, tcp_user_timeout: 5_000 } as const;
 
 /** How every node, and repmgr on it, reaches a node's database repmgr. Holds no password. */
-export function nodeConninfo(cluster: ClusterSpec, node: NodeSpec, passFile: string): string {
+export function nodeConninfo(
+  cluster: ClusterSpec,
+  node: NodeSpec,
+  { passFile, authorities }: Pick<RepmgrPaths, "passFile" | "authorities">,
+): string {
   if (node.repmgrOptions.conninfo !== undefined) return node.repmgrOptions.conninfo;
   const parts = { host: node.address, port: cluster.port, user: "repmgr", dbname: "repmgr", connect_timeout: 2 };
-  const pairs = Object.entries({ ...parts, ...SILENCE, passfile: passFile });
+  const checks = cluster.tls?.areNodesVerified === true ? { sslmode: "verify-full", sslrootcert: authorities } : {};
+  const pairs = Object.entries({ ...parts, ...SILENCE, passfile: passFile, ...checks });
   return pairs.map(([key, value]) => `${key}=${conninfoValue(String(value))}`).join(" ");
 }
 

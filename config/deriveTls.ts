@@ -21,8 +21,9 @@ export function nodeNames({ names }: RawTls, node: RawNode, hosts: RawInventory[
   return [...new Set(all.filter(isAddress))].sort();
 }
 
-export function deriveTls({ ca_file: file }: RawTls, read: ReadFile): TlsSpec {
-  return { authorities: pemOf(read(["tls", "ca_file"], file)), caFile: basename(file) };
+export function deriveTls({ ca_file: file, nodes }: RawTls, read: ReadFile): TlsSpec {
+  const authorities = pemOf(read(["tls", "ca_file"], file));
+  return { authorities, caFile: basename(file), areNodesVerified: nodes === "verify-full" };
 }
 
 /** What a node presents; undefined in a cluster without TLS. */

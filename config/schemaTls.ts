@@ -35,6 +35,12 @@ export const tlsSchema = z
     certificates: named(CLUSTER_OR_NODE_NAME, certificateSchema)
       .optional()
       .describe("Certificates of your own, by node, for every node; then 'up' makes none."),
+    nodes: z
+      .enum(["unverified", "verify-full"])
+      .default("unverified")
+      .describe(
+        "verify-full: a node checks certificate and name of the node it talks to, as clients do. To turn it on or off takes an 'up' of its own, while TLS is on.",
+      ),
     min_protocol: z.enum(["TLSv1.2", "TLSv1.3"]).default("TLSv1.2").describe("Oldest protocol that is spoken."),
   })
   .describe(

@@ -90,6 +90,8 @@ export interface TlsSpec {
   readonly authorities: string;
   /** What the file with them is called; connection strings name it. */
   readonly caFile: string;
+  /** The nodes check each other's certificates. */
+  readonly areNodesVerified: boolean;
 }
 
 export interface NodeTls {

@@ -4,6 +4,8 @@ import type { Probe } from "./probe";
 export interface LoginQuestion {
   readonly binDirectory: string;
   readonly passFile: string;
+  /** With it the certificate of who answers is checked. */
+  readonly rootCertificate?: string;
   readonly address: string;
   readonly port: number;
 }
@@ -21,8 +23,13 @@ export const AS_POSTGRES = "setpriv --reuid=postgres --regid=postgres --init-gro
 export const AT_HOME = "env -u HOME";
 
 /** Shell: a PostgreSQL program as the postgres user, with the password file of the cluster. */
-export function withPassFile({ binDirectory, passFile }: LoginQuestion, program: string): string {
-  return `runuser -u postgres -- ${AT_HOME} -C / PGPASSFILE=${sh(passFile)} PGCONNECT_TIMEOUT=5 ${sh(`${binDirectory}/${program}`)}`;
+export function withPassFile({ binDirectory, passFile, rootCertificate }: LoginQuestion, program: string): string {
+  return `runuser -u postgres -- ${AT_HOME} -C / PGPASSFILE=${sh(passFile)} PGCONNECT_TIMEOUT=5${checked(rootCertificate)} ${sh(`${binDirectory}/${program}`)}`;
+}
+
+/** Shell: what makes libpq check whom it talks to, where it is not told otherwise; a socket has nobody to check. Begins with a blank. */
+export function checked(rootCertificate: string | undefined): string {
+  return rootCertificate === undefined ? "" : ` PGSSLMODE=verify-full PGSSLROOTCERT=${sh(rootCertificate)}`;
 }
 
 /** A conninfo as one shell word; holds no password. */

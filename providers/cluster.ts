@@ -30,6 +30,13 @@ export interface ClusterInputs extends BaseInputs {
   readonly failover: "automatic" | "manual";
   /** Of a cluster that was built by others and taken over. */
   readonly layout?: ClusterLayout;
+  /** A node checks the certificate of the node it talks to. */
+  readonly areNodesVerified?: true;
+}
+
+/** The authorities that a node takes its peers' certificates from; absent where it does not look at them. */
+export function rootCertificate(inputs: ClusterInputs): { readonly rootCertificate?: string } {
+  return inputs.areNodesVerified === true ? { rootCertificate: clusterPaths(inputs).authorities } : {};
 }
 
 export interface MemberFacts {

@@ -11,6 +11,7 @@ import {
   memberOf,
 } from "./cluster";
 import {
+  checkProblem,
   expectedUpstream,
   followingProblem,
   leftSlots,
@@ -71,6 +72,8 @@ export function planFollow(
   if (problem === undefined || upstream === undefined) return [];
   const { node, address } = upstream.member;
   const isWaiting = waitsItsDelay(self.member, self.facts.running);
+  // "standby follow" takes what the primary's row says, which may still be on its way; the slot is as it was.
+  const isOnlyCheck = problem === checkProblem(want, node, self.facts.running);
   const isElsewhere = isWaiting || streamsFromAnother(self.facts.running, address);
   // It would wait, in vain, until the standby streams.
   const isKnown = !isWaiting && isRegistered(want, primary) && knows(self, want, upstream);
@@ -81,7 +84,9 @@ export function planFollow(
       host: want.host,
       effect: "follow",
       why: `${problem}: follow ${node}`,
-      script: `${isElsewhere ? "" : `${waitBriefly(want, upstream)} || `}${isKnown ? repmgr(want, `standby follow --upstream-node-id=${upstream.member.id}`) : tellToFollow(want, self.member, upstream.member)}`,
+      script: isOnlyCheck
+        ? tellToFollow(want, self.member, upstream.member)
+        : `${isElsewhere ? "" : `${waitBriefly(want, upstream)} || `}${isKnown ? repmgr(want, `standby follow --upstream-node-id=${upstream.member.id}`) : tellToFollow(want, self.member, upstream.member)}`,
       deadlineMs: ATTACH_DEADLINE_MS,
     },
     waitFor(

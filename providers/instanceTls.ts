@@ -16,6 +16,7 @@ import { clusterPaths } from "../families";
 import { shJoin } from "../ssh/quote";
 import { memberOf } from "./cluster";
 import { asPostgres } from "./commands";
+import { Refused } from "./kind";
 import { isRotating } from "./passwordRotation";
 import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
 
@@ -68,6 +69,7 @@ export function planTlsFiles(want: PgInstanceInputs, have: PgInstanceFacts): Act
   }
   const wrong = certificateProblem(want, have.certificate);
   if (wrong === undefined) return actions;
+  refuseStranger(want, tls, have.authorities);
   const file = { path: paths.certificate, ...CERTIFICATE_FILE };
   if (tls.given !== undefined) {
     const why = `the certificate of ${node} ${wrong}: put the one of the inventory into its place`;
@@ -75,6 +77,26 @@ export function planTlsFiles(want: PgInstanceInputs, have: PgInstanceFacts): Act
   }
   const why = `the certificate of ${node} ${wrong}: make one for ${tls.names.join(", ")}, valid for ${tls.days} days`;
   return [...actions, { do: "makeFile", host, why, ...file, make: () => makeFor(want, tls) }];
+}
+
+/**
+ * The other nodes know the authorities that were deployed, and learn of another one in their own turn, later in the run.
+ * @throws Refused when they would not take the new certificate
+ */
+function refuseStranger(want: PgInstanceInputs, tls: InstanceTls, known: FileFact | undefined): void {
+  if (want.areNodesVerified !== true || known === undefined) return;
+  const there = certificatesOf(known.content);
+  const isKnown =
+    tls.given === undefined
+      ? signing(want, tls).some((authority) =>
+          there.some(({ fingerprint256 }) => fingerprint256 === authority.fingerprint256),
+        )
+      : leadsTo(certificatesOf(tls.given), there);
+  if (isKnown) return;
+  throw new Refused(
+    `${want.host}: the other nodes check each other and do not know the authority of the new certificate of ${want.node} yet: they would not let it in. ` +
+      `First add its certificate to ca_file, beside the one that is there, and run "pulumi up"; then change the key or the certificates`,
+  );
 }
 
 /** What serves certificates is loaded when it is needed: no review makes one. */

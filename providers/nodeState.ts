@@ -41,7 +41,20 @@ export function followingProblem(want: RepmgrNodeInputs, view: ClusterView, runn
   }
   const slot = slotOf(want);
   if (slot !== undefined && walReceiver.slot !== slot) return `detached: it streams without its slot ${slot}`;
-  return undefined;
+  return checkProblem(want, node, running);
+}
+
+/** How a standby that streams differs in whether it checks whom it streams from. */
+export function checkProblem(
+  { areNodesVerified, layout }: RepmgrNodeInputs,
+  upstream: string,
+  { settings }: RunningFacts,
+): string | undefined {
+  const isChecked = parseConninfo(settings.primary_conninfo?.setting ?? "").sslmode === "verify-full";
+  if (layout !== undefined || isChecked === (areNodesVerified === true)) return undefined;
+  return isChecked
+    ? `it streams from ${upstream} only as long as its certificate is right`
+    : `it streams from ${upstream} without looking at its certificate`;
 }
 
 /**
@@ -52,18 +65,16 @@ export function waitsItsDelay({ delay }: Member, { walReceiver, waitsToApply }: 
   return delay !== undefined && walReceiver === null && waitsToApply === true;
 }
 
-function toldProblem(
-  want: RepmgrNodeInputs,
-  { node, address }: Member,
-  { settings }: RunningFacts,
-): string | undefined {
+function toldProblem(want: RepmgrNodeInputs, { node, address }: Member, running: RunningFacts): string | undefined {
+  const { settings } = running;
   const told = parseConninfo(settings.primary_conninfo?.setting ?? "");
   if (told.host !== address || Number(told.port ?? 5432) !== want.port) {
     return `detached: it is going to stream from ${told.host ?? "?"}:${told.port ?? "5432"}, not from ${node}`;
   }
   const slot = slotOf(want);
-  if (slot === undefined || settings.primary_slot_name?.setting === slot) return undefined;
-  return `detached: it is going to stream without its slot ${slot}`;
+  if (slot !== undefined && settings.primary_slot_name?.setting !== slot)
+    return `detached: it is going to stream without its slot ${slot}`;
+  return checkProblem(want, node, running);
 }
 
 /** What is wrong with the slot that keeps WAL for a standby on its upstream; undefined when it needs none or it is there. */

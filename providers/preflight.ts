@@ -22,6 +22,7 @@ import type { MemoryShare } from "./preflightMemory";
 import { problemsOf } from "./preflightProblems";
 import { fetchedKey } from "./repositoryKey";
 import { spaceMoves } from "./preflightSpaces";
+import { trustProblems } from "./preflightTrust";
 import { directoriesOf, spaceQuestion, type Spaces } from "./spaceDirectories";
 
 export interface PreflightNode {
@@ -49,6 +50,8 @@ export interface PreflightInputs extends BaseInputs {
   readonly nodes: readonly PreflightNode[];
   /** Its nodes have files of TLS to be looked at. */
   readonly hasTls?: true;
+  /** The authorities, PEM, whose certificates the nodes ask of each other; absent where they ask for none. */
+  readonly trusted?: string;
   /** Its nodes are checked by a timer; said here so that the first question asks for that, too. */
   readonly monitored?: true;
   /** By host, what the inventory's clusters there take of its memory; a host where that is this one's default has none. */
@@ -120,6 +123,7 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
     "tablespaces",
     "nodes",
     "hasTls",
+    "trusted",
     "monitored",
   ],
   identity: ["cluster"],
@@ -130,10 +134,11 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
     // What the hosts look like under the new inventory is of no use to who must not have it.
     const upgrade = await observeUpgrade(ctx, inputs).catch(() => []);
     const isCarried = isDue(inputs, upgrade) || upgrade.some((seen) => isThere(inputs, seen));
-    const changes =
-      before === undefined
-        ? []
-        : [...(await changeProblems(ctx, inputs, before, isCarried)), ...(await spaceMoves(ctx, inputs, before))];
+    const changes = [
+      ...(before === undefined ? [] : await changeProblems(ctx, inputs, before, isCarried)),
+      ...(before === undefined ? [] : await spaceMoves(ctx, inputs, before)),
+      ...(await trustProblems(ctx, inputs, before)),
+    ];
     if (changes.length > 0) return changes;
     const findings = await Promise.all(
       inputs.nodes.map((node) =>

@@ -30,6 +30,7 @@ export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Pre
         return { node: name, id, host, address, isWitness: initialRole === "witness", repository };
       }),
       ...(cluster.tls === undefined ? {} : { hasTls: true as const }),
+      ...(cluster.tls?.areNodesVerified === true ? { trusted: cluster.tls.authorities } : {}),
       memory: memoryOn(hosts, inventory.clusters),
       ...kernelsOn(hosts, inventory),
     },

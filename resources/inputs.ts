@@ -31,7 +31,7 @@ export function hostOf(inventory: Inventory, name: string): HostSpec {
 
 /** What every resource of a cluster knows of it. */
 export function sharedInputs(spec: ClusterSpec, inventory: Inventory): SharedInputs {
-  const { passFile } = clusterPaths(unitSpec(spec));
+  const paths = clusterPaths(unitSpec(spec));
   return {
     reach: reachOf(
       inventory,
@@ -44,9 +44,10 @@ export function sharedInputs(spec: ClusterSpec, inventory: Inventory): SharedInp
     dataDirectory: spec.dataDirectory,
     layout: spec.layout,
     failover: spec.failover,
+    ...(spec.tls?.areNodesVerified === true ? { areNodesVerified: true as const } : {}),
     members: spec.nodes.map((node) => {
       const { name, id, host, address, initialRole, delay } = node;
-      const conninfo = nodeConninfo(spec, node, passFile);
+      const conninfo = nodeConninfo(spec, node, paths);
       return { node: name, id, host, address, conninfo, witness: initialRole === "witness", delay };
     }),
   };
@@ -141,6 +142,7 @@ function confOf(spec: ClusterSpec, node: NodeSpec): Record<string, string> {
     binDirectory: familyLayout(spec.family).binDirectory(spec.version),
     configFile: paths.repmgrConf,
     passFile: paths.passFile,
+    authorities: paths.authorities,
     failoverValidation: paths.failoverValidation,
     fence: paths.fence,
     event: paths.event,

@@ -27,6 +27,7 @@ export function nodeScripts(spec: ClusterSpec, node: NodeSpec): UnitScript[] {
     nodeId: node.id,
     isWitness: node.initialRole === "witness",
     withoutPeers: spec.startWithoutPeers,
+    areNodesVerified: spec.tls?.areNodesVerified === true,
     peers: spec.nodes
       .filter(({ name }) => name !== node.name)
       .map(({ name, address, initialRole }) => ({ node: name, address, isWitness: initialRole === "witness" })),
@@ -87,6 +88,7 @@ function askingView(spec: ClusterSpec, node: NodeSpec, { binDirectory }: Elsewhe
     data: sh(spec.dataDirectory),
     bin: sh(binDirectory ?? familyLayout(spec.family).binDirectory(spec.version)),
     passFile: sh(paths.passFile),
+    rootCertificate: spec.tls?.areNodesVerified === true && sh(paths.authorities),
     nodeId: node.id,
     voteClass: VOTE_CLASS,
     socketDirectory: sh(paths.socketDirectory),

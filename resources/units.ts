@@ -33,6 +33,8 @@ export interface GuardSpec extends UnitSpec {
   readonly peers: readonly GuardPeer[];
   /** What to do when too few of them answer. */
   readonly withoutPeers: "refuse" | "allow";
+  /** They prove with certificates who they are. */
+  readonly areNodesVerified?: boolean;
   /** Default: the family's, and the constants above. Other values are for tests. */
   readonly binDirectory?: string;
   readonly startAnyway?: string;
@@ -77,6 +79,7 @@ export function startGuard(spec: GuardSpec): string {
     data: sh(spec.dataDirectory),
     bin: sh(spec.binDirectory ?? familyLayout(spec.family).binDirectory(spec.version)),
     passFile: sh(paths.passFile),
+    rootCertificate: spec.areNodesVerified === true && sh(paths.authorities),
     startAnyway: sh(spec.startAnyway ?? paths.startAnyway),
     nodeId: spec.nodeId,
     voteClass: VOTE_CLASS,

@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { makeAuthority, makeCertificate } from "../../actions/certificates";
 import { certificatesOf, namesOf } from "../../config/certificate";
 import { run } from "../../lab/run";
+import { until } from "../../lab/wait";
 import { Writer } from "../../lab/writer";
 import { Application, type Login, LOGINS } from "./support/application";
 import { run as npmRun } from "./support/command";
 import { BY_TLS } from "./support/driftByTls";
 import { driftGroup } from "./support/driftGroup";
+import { seconds } from "./support/deadlines";
 import { DATA } from "./support/layout";
 import { awaitHealthy, awaitPrimary, awaitWrites, postmasters, rowArrives, sh, sql } from "./support/oracle";
 import { changesOf, consequencesOf } from "./support/previewSteps";
@@ -235,6 +237,74 @@ journalctl -q --no-pager -o export | grep -caF -e "$words" | sed -n '/^0$/!s/^/l
       expect(gone).toBeGreaterThan(Math.max(...early.map(({ begunAt }) => begunAt)));
     });
 
+    test("nodes that shall check each other before they have what is looked at are refused, with what to do first", async (world) => {
+      const begun = world.stack.actions().length;
+      setTls(world, { ca_file: "main-ca.crt", nodes: "verify-full" });
+      await sh(world.lab, "pg3", `mv ${PEM} ${PEM}.away`);
+      const { code, output } = await world.preview();
+      expect(code).not.toBe(0);
+      expect(output).toMatch(
+        /n3 on pg3 has no certificate yet\. First run "pulumi up" with "nodes: unverified" under 'tls'/,
+      );
+      await sh(world.lab, "pg3", `mv ${PEM}.away ${PEM}`);
+      expect(world.stack.actions().slice(begun)).toEqual([]);
+    });
+
+    test("then they do: standbys stream anew, and nobody restarts", async (world) => {
+      const { lab } = world;
+      const { stdout } = must(await world.preview(["--json"]));
+      expect(consequencesOf(stdout).join("\n")).toMatch(
+        /pg2, pg3: it streams from n1 without looking at its certificate: follow n1/,
+      );
+      const now = await postmasters(lab, HOSTS);
+      const begun = Date.now();
+      must(await world.up(["--skip-preview"]));
+      await awaitWrites(writer);
+      expect(writer.longestGapMs(begun)).toBeLessThan(2_000);
+      expect(await postmasters(lab, HOSTS)).toEqual(now);
+      await awaitHealthy(lab, HOSTS);
+      const rows =
+        "select count(*) from repmgr.nodes where conninfo ~ 'sslmode=verify-full sslrootcert=/etc/repmgr/main/ca.crt'";
+      expect(await sql(lab, "pg3", rows, { database: "repmgr" })).toBe("3");
+      for (const host of ["pg2", "pg3"])
+        expect(await sql(lab, host, "show primary_conninfo")).toMatch(/sslmode='?verify-full/);
+      must(await world.preview(["--expect-no-changes"]));
+      const checks = "grep -l PGSSLMODE=verify-full /etc/repmgr/main/* | wc -l";
+      for (const host of HOSTS) expect(await sh(lab, host, checks)).toBe("3");
+    });
+
+    test("a node that presents what another authority has signed is nobody to the others, until up puts it right", async (world) => {
+      const { lab } = world;
+      const { certificate, key } = await makeAuthority("strange");
+      const names = [lab.host("pg3").address, "pg3"];
+      const strange = { authorities: certificatesOf(certificate), authorityKey: key, name: "n3", names, days: 365 };
+      await lab.exec("pg3", `cat >${PEM}`, { stdin: await makeCertificate(strange) });
+      await sql(lab, "pg3", "select pg_reload_conf()");
+      const knock =
+        'psql -XAtqw -d "$(sed -n "s/^conninfo *= *\'\\(.*\\)\'$/\\1/p" /etc/repmgr/main/repmgr.conf | sed "s/host=[^ ]*/host=HOST/")" -c \'select 1\' 2>&1';
+      const asked = knock.replace("HOST", lab.host("pg3").address);
+      await until(
+        "the others see it",
+        seconds(30),
+        async () =>
+          (await lab.exec("pg2", asked, { user: "postgres" })).stdout.includes("certificate verify failed") ||
+          "they let it in",
+      );
+      must(await world.up(["--skip-preview"]));
+      expect((await lab.exec("pg2", asked, { user: "postgres" })).stdout.trim()).toBe("1");
+      await awaitHealthy(lab, HOSTS);
+      must(await world.preview(["--expect-no-changes"]));
+    });
+
+    test("a standby whose data are gone is cloned from a primary that it checks", async (world) => {
+      const { lab } = world;
+      await sh(lab, "pg3", `systemctl stop repmgrd-main postgresql-main && rm -rf ${DATA}`);
+      must(await world.up(["--skip-preview"]));
+      await awaitHealthy(lab, HOSTS);
+      expect(await sql(lab, "pg3", "show primary_conninfo")).toMatch(/sslmode='?verify-full/);
+      must(await world.preview(["--expect-no-changes"]));
+    });
+
     test("applications that check everything survive a failover; the old primary comes back, all with TLS", async (world) => {
       const { lab } = world;
       const url = await connection(world);
@@ -266,9 +336,20 @@ journalctl -q --no-pager -o export | grep -caF -e "$words" | sed -n '/^0$/!s/^/l
       must(await world.preview(["--expect-no-changes"]));
     });
 
-    test("it is turned off while the application writes, and its files are gone", async (world) => {
+    test("it is not turned off while the nodes ask for it; without that it goes while the application writes", async (world) => {
       const { lab } = world;
       const now = await postmasters(world.lab, HOSTS);
+      const primary = await awaitPrimary(lab, HOSTS);
+      for (const host of HOSTS.filter((other) => other !== primary))
+        expect(await sql(lab, host, "show primary_conninfo")).toMatch(/sslmode='?verify-full/);
+      setTls(world, undefined);
+      const { code, output } = await world.preview();
+      expect(code).not.toBe(0);
+      expect(output).toMatch(/TLS cannot go in the same change\. Set "nodes: unverified" under 'tls'/);
+      setTls(world, { ca_file: "main-ca.crt" });
+      must(await world.up(["--skip-preview"]));
+      await awaitHealthy(lab, HOSTS);
+      must(await world.preview(["--expect-no-changes"]));
       writer.stop();
       setTls(world, undefined);
       must(await world.up(["--skip-preview"]));

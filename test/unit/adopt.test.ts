@@ -8,7 +8,15 @@ import { changed, found, recorded } from "./adoptFixture";
 import { inventoryOf } from "./configFixture";
 
 const WISH: Wish = { name: "shop", ssh: { user: "admin" }, schema: "./schema.json" };
-const NO_PATHS = { binDirectory: "", configFile: "", passFile: "", failoverValidation: "", fence: "", event: "" };
+const NO_PATHS = {
+  binDirectory: "",
+  configFile: "",
+  passFile: "",
+  authorities: "",
+  failoverValidation: "",
+  fence: "",
+  event: "",
+};
 
 describe.each(["debian", "playbook"] as const)("a cluster built by the script %s", (how) => {
   test("the inventory is the one a person has read", async () => {

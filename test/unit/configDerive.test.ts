@@ -114,6 +114,7 @@ describe("repmgr.conf", () => {
     binDirectory: "/usr/lib/postgresql/17/bin",
     configFile: "/etc/x/main/repmgr.conf",
     passFile: "/etc/x/main/pgpass",
+    authorities: "/etc/x/main/ca.crt",
     failoverValidation: "/etc/x/main/failover-validation",
     fence: "/etc/x/main/fence",
     event: "/etc/x/main/event",

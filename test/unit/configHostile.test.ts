@@ -86,6 +86,7 @@ function expectLiteral(cluster: ClusterSpec): void {
       binDirectory: "/bin",
       configFile: "/etc/r.conf",
       passFile: "/etc/p",
+      authorities: "/etc/ca",
       ...scripts,
     });
     expect(parsePostgresConf(renderRepmgrConf(name, conf))).toEqual(conf);

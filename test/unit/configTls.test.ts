@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { hbaLine } from "../../resources/hba";
 import { expiryWarnings } from "../../config/deriveTls";
 import { makeAuthority } from "../../actions/certificates";
+import { nodeConninfo } from "../../config/deriveRepmgr";
+import { nodeScripts } from "../../resources/scripts";
 import { C, edited, inventoryOf, problemsOf } from "./configFixture";
 import { AUTHORITY, AUTHORITY_KEY, CERTIFICATE, CERTIFICATE_KEY } from "./tlsFixture";
 
@@ -37,6 +39,33 @@ function problems(tls: string, keys: Readonly<Record<string, string | undefined>
 test("the certificate of each node is checked where the inventory asks for monitoring", () => {
   const text = withTls(CA).replace("    port: 5432", "    port: 5432\n    monitoring: {}");
   expect(inventoryOf(text).clusters[0]?.monitoring?.certificate).toBe("/etc/repmgr/main/server.pem");
+});
+
+test("nodes check each other where the inventory says so, by a file that is on all of them", () => {
+  const paths = { passFile: "/etc/repmgr/main/pgpass", authorities: "/etc/repmgr/main/ca.crt" };
+  const conninfos = [CA, `${CA}, nodes: verify-full`].map((tls) => {
+    const [cluster] = inventoryOf(withTls(tls)).clusters;
+    const [node] = cluster?.nodes ?? [];
+    return cluster && node && nodeConninfo(cluster, node, paths);
+  });
+  expect(conninfos).toEqual([
+    expect.not.stringMatching(/ssl/),
+    expect.stringMatching(
+      /^host=192\.0\.2\.1 port=5432 .* passfile=\S+ sslmode=verify-full sslrootcert=\/etc\/repmgr\/main\/ca\.crt$/,
+    ),
+  ]);
+});
+
+test("every script that asks other nodes checks them, and only then", () => {
+  const texts = [CA, `${CA}, nodes: verify-full`].map((tls) => {
+    const [cluster] = inventoryOf(withTls(tls)).clusters;
+    const [node] = cluster?.nodes ?? [];
+    return cluster && node ? nodeScripts(cluster, node).filter(({ content }) => /psql/.test(content)) : [];
+  });
+  const check = "export PGSSLMODE=verify-full PGSSLROOTCERT='/etc/repmgr/main/ca.crt'\n";
+  expect(texts.map((scripts) => scripts.length)).toEqual([3, 3]);
+  for (const { content } of texts[0] ?? []) expect(content).not.toContain("PGSSL");
+  for (const { content } of texts[1] ?? []) expect(content).toContain(check);
 });
 
 test("an authority with its key, and certificates of one's own, are no problem", () => {
@@ -144,7 +173,7 @@ test("nobody gets in over the network without TLS, and each node's certificate i
     ssl_ca_file: "/etc/repmgr/main/ca.crt",
     ssl_min_protocol_version: "TLSv1.3",
   });
-  expect(cluster?.tls).toEqual({ authorities: AUTHORITY, caFile: "ca.crt" });
+  expect(cluster?.tls).toEqual({ authorities: AUTHORITY, caFile: "ca.crt", areNodesVerified: false });
   expect(cluster?.nodes[1]?.tls).toEqual({
     names: ["192.0.2.2", "db.example.org", "h2"],
     days: 365,

@@ -89,7 +89,7 @@ export const EVERYTHING: Json = {
       package_version: "17.6-1",
       settings: { work_mem: "8MB", wal_level: "logical" },
       clients: ["192.0.2.0/24"],
-      tls: { ...tls, certificates: { n1: certificate, n2: certificate, n3: certificate } },
+      tls: { ...tls, nodes: "verify-full", certificates: { n1: certificate, n2: certificate, n3: certificate } },
       hba: [
         {
           type: "hostssl",

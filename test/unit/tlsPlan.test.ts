@@ -3,6 +3,7 @@ import { certificatesOf, covers, privateKeyOf } from "../../config/certificate";
 import type { InstanceFacts } from "../../facts/instance";
 import { HEALTHY_TLS } from "../../providers/instanceTls";
 import { type PgInstanceFacts, type PgInstanceInputs, pgInstanceKind } from "../../providers/pgInstance";
+import { Refused } from "../../providers/kind";
 import * as facts from "../support/facts";
 import { absent, DATA } from "./instancePlanFixture";
 import { AUTHORITY, AUTHORITY_KEY, CERTIFICATE, CERTIFICATE_KEY } from "./tlsFixture";
@@ -238,6 +239,33 @@ test("a certificate of one's own is put there as it is, and put back", () => {
   expect(put).toMatchObject({ path: PEM, content: `${CERTIFICATE_KEY}${CERTIFICATE}`, mode: "0600" });
   const there = files({ certificate: facts.file(put.content) });
   expect(whysOf(want, factsOf(want, tlsServer, want, there))).toEqual([]);
+});
+
+describe("where the nodes check each other", () => {
+  const verified = (over: Partial<PgInstanceInputs>): PgInstanceInputs => withTls({ areNodesVerified: true, ...over });
+  const another = makeAuthority("another");
+
+  test("a certificate of an authority that they do not know yet is not made", async () => {
+    const { certificate, key } = await another;
+    const both = { ...tls, authorities: AUTHORITY + certificate };
+    const want = verified({ tls: both, tlsKey: key });
+    const known = files({ authorities: facts.file(both.authorities, { mode: "0644" }) });
+    expect(() => whysOf(want, factsOf(want, tlsServer, want, files()))).toThrow(
+      /do not know the authority of the new certificate of n1 yet.*First add its certificate to ca_file.*then change the key/,
+    );
+    expect(whysOf(want, factsOf(want, tlsServer, want, known))[0]).toMatch(
+      /^the certificate of n1 was signed by another/,
+    );
+    const given = verified({ tls: { ...tls, authorities: certificate, given: CERTIFICATE }, tlsKey: CERTIFICATE_KEY });
+    const theirs = files({ authorities: facts.file(certificate, { mode: "0644" }) });
+    expect(() => whysOf(given, factsOf(given, tlsServer, given, theirs))).toThrow(Refused);
+  });
+
+  test("a new node, which nobody has to know yet, gets one", () => {
+    const want = verified({});
+    const have = facts.instanceFacts(want, facts.view([absent, absent, absent]), { postgresConf: undefined });
+    expect(whysOf(want, have)[1]).toMatch(/^the certificate of n1 is absent/);
+  });
 });
 
 describe("it goes with its node", () => {
