@@ -14,8 +14,8 @@ module.exports = class extends Sequencer {
   sort(tests) {
     const place = ({ path }) => {
       const at = ORDER.findIndex((suite) => path.endsWith(`/e2e/${suite}.test.ts`));
-      return `${at < 0 ? ORDER.length : at} ${path}`;
+      return at < 0 ? ORDER.length : at;
     };
-    return [...tests].sort((a, b) => (place(a) < place(b) ? -1 : 1));
+    return [...tests].sort((a, b) => place(a) - place(b) || (a.path < b.path ? -1 : 1));
   }
 };
