@@ -3,7 +3,8 @@ import type { IncidentRow } from "./incidentTable";
 import { suite } from "./suite";
 import type { World } from "./world";
 
-const TURNS = process.env.REPMGR_PULUMI_FULL === "1" ? [1, 2, 3] : [1];
+export const isFull = process.env.REPMGR_PULUMI_FULL === "1";
+const TURNS = isFull ? [1, 2, 3] : [1];
 /** A pattern of names, for who wants a few of them. */
 const chosen = new RegExp(process.env.REPMGR_PULUMI_INCIDENTS ?? ".");
 
