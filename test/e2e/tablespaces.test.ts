@@ -160,7 +160,7 @@ suite(
       await sh(lab, "pg3", `systemctl stop repmgrd-main postgresql-main && mv ${FAST} ${FAST}.unmounted`);
       await refused(
         world,
-        /\/srv\/pg\/fast, the directory of the tablespace fast, is not there, and .*main has files in it\. Is its file system mounted\?/,
+        /\/srv\/pg\/fast, the directory of the tablespace fast, is not there, and \S+ has files in it\. Is its file system mounted\?/,
       );
       await sh(lab, "pg3", `mv ${FAST}.unmounted ${FAST} && systemctl start postgresql-main repmgrd-main`);
       await awaitHealthy(lab, HOSTS);
