@@ -101,7 +101,8 @@ export class FactLoader {
   }
 }
 
-function asError(error: unknown): Error {
+/** What was thrown, for who hands it on as a value. */
+export function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 

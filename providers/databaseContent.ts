@@ -2,7 +2,7 @@ import type { DatabaseSpec, SchemaSpec } from "../config/types";
 import type { ContentFact, DatabaseFact, SchemaFact } from "../facts/content";
 import type { PrivilegesFact } from "../facts/privileges";
 import { sqlIdentifier, sqlLiteral } from "../ssh/quote";
-import { type Difference, settingChanges, shownSettings } from "./difference";
+import { type Difference, ownerDifference, settingChanges, shownSettings } from "./difference";
 import { extensionDifferences, foundExtensions } from "./extensionContent";
 import { foundGrants, privilegeDifferences } from "./privilegeContent";
 import { foundPublications, type Publishable, publicationDifferences } from "./publicationContent";
@@ -54,7 +54,7 @@ export function databaseDifferences(
   const open = pairs.filter(([, have]) => have?.closed !== true);
   return [
     ...pairs.flatMap(([want, have]) => (have === undefined ? [creation(want, version)] : [])),
-    ...pairs.flatMap(([want, have]) => (have === undefined ? [] : ownerDifference(want, have))),
+    ...pairs.flatMap(([want, have]) => (have === undefined ? [] : ownerDifference("database", want, have))),
     ...pairs.flatMap(([want, have]) => (have === undefined ? [] : limitDifference(want, have))),
     ...pairs.flatMap(([want, have]) => settingDifference(want, have?.settings ?? {})),
     ...pairs.flatMap(([{ name }, have]) => (have?.closed === true ? [opening(name)] : [])),
@@ -113,17 +113,6 @@ function creation(want: DatabaseSpec, version: number): Difference {
 function localeOption(provider: "libc" | "icu" | "builtin", locale: string, version: number): string {
   if (provider !== "libc") return `locale_provider ${provider} ${provider}_locale ${locale}`;
   return `${version < 15 ? "" : "locale_provider libc "}lc_collate ${locale} lc_ctype ${locale}`;
-}
-
-function ownerDifference(want: DatabaseSpec, have: DatabaseFact): Difference[] {
-  if (want.owner === undefined || have.owner === want.owner) return [];
-  return [
-    {
-      what: `database ${want.name} belongs to ${have.owner}, not to ${want.owner}`,
-      database: "postgres",
-      sql: [`alter database ${sqlIdentifier(want.name)} owner to ${sqlIdentifier(want.owner)};`],
-    },
-  ];
 }
 
 function limitDifference(want: DatabaseSpec, have: DatabaseFact): Difference[] {

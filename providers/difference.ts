@@ -15,6 +15,24 @@ export interface Difference {
   readonly space?: TablespaceSpec;
 }
 
+interface Owned {
+  readonly name: string;
+  /** Absent in what is wanted: as it is. */
+  readonly owner?: string;
+}
+
+/** What all databases of a cluster share, and whose it is. */
+export function ownerDifference(kind: "database" | "tablespace", want: Owned, have: Required<Owned>): Difference[] {
+  if (want.owner === undefined || want.owner === have.owner) return [];
+  return [
+    {
+      what: `${kind} ${want.name} belongs to ${have.owner}, not to ${want.owner}`,
+      database: "postgres",
+      sql: [`alter ${kind} ${sqlIdentifier(want.name)} owner to ${sqlIdentifier(want.owner)};`],
+    },
+  ];
+}
+
 type Settings = Readonly<Record<string, string>>;
 
 /** Lists of names, each of which is quoted where it must be (guc.h, GUC_LIST_QUOTE). */

@@ -4,7 +4,7 @@ import type { ContentFact, TablespaceFact } from "../facts/content";
 import { spacesProbe } from "../facts/tablespaces";
 import { sqlIdentifier, sqlLiteral } from "../ssh/quote";
 import type { ClusterInputs, ClusterView } from "./cluster";
-import type { Difference } from "./difference";
+import { type Difference, ownerDifference } from "./difference";
 import { isSpaceReady, spaceQuestion } from "./spaceDirectories";
 
 /** The directory of a new node's tablespace may still be on its way. */
@@ -37,7 +37,7 @@ export function tablespaceDifferences(
   const pairs = wanted.map((want) => [want, found.find(({ name }) => name === want.name)] as const);
   return [
     ...pairs.flatMap(([want, have]) => (have === undefined ? [creation(want)] : [])),
-    ...pairs.flatMap(([want, have]) => (have === undefined ? [] : ownerDifference(want, have))),
+    ...pairs.flatMap(([want, have]) => (have === undefined ? [] : ownerDifference("tablespace", want, have))),
     ...pairs.flatMap(([want, have]) => (have === undefined ? [] : optionDifference(want, have))),
   ];
 }
@@ -107,17 +107,6 @@ function creation(want: TablespaceSpec): Difference {
     isAlone: true,
     space: want,
   };
-}
-
-function ownerDifference(want: TablespaceSpec, have: TablespaceFact): Difference[] {
-  if (want.owner === undefined || want.owner === have.owner) return [];
-  return [
-    {
-      what: `tablespace ${want.name} belongs to ${have.owner}, not to ${want.owner}`,
-      database: "postgres",
-      sql: [`alter tablespace ${sqlIdentifier(want.name)} owner to ${sqlIdentifier(want.owner)};`],
-    },
-  ];
 }
 
 function optionDifference({ name, options }: TablespaceSpec, have: TablespaceFact): Difference[] {

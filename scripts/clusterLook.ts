@@ -1,5 +1,6 @@
 import type { ClusterSpec } from "../config/types";
 import type { InstanceFacts } from "../facts/instance";
+import { asError } from "../facts/loader";
 import { type ClusterInputs, type ClusterView, instanceOf } from "../providers/cluster";
 import { sharedInputs } from "../resources/inputs";
 import type { ClusterSession } from "./clusterSession";
@@ -50,8 +51,4 @@ async function inTime(asked: Promise<Look>): Promise<Look> {
     timer = setTimeout(() => resolve(new Error(`no answer within ${PATIENCE_MS / 1_000} s`)), PATIENCE_MS);
   });
   return Promise.race([asked, late]).finally(() => clearTimeout(timer));
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
