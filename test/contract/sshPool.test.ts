@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { createServer, type AddressInfo } from "node:net";
 import { writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { utils } from "ssh2";
 import { HostKeyChanged, HostKeyUnknown, Unreachable } from "../../ssh/errors";
@@ -73,6 +74,15 @@ describe("connections", () => {
     expect(met.map((result) => result.stdout)).toEqual(["met\n", "met\n"]);
   });
 
+  it("a host that goes away before it began a command fails the run", async () => {
+    const server = await serve({ delayMs: 50 });
+    const run = failureOf(echo(newPool(), server.host()));
+    while (server.commands.length === 0) await sleep(5);
+    await server.close();
+    await sleep(100);
+    expect(await run).toBeInstanceOf(Unreachable);
+  });
+
   it("a server that allows no session at all is an error, in time", async () => {
     const server = await serve({ maxSessions: 0 });
     const error = await failureOf(echo(newPool({ openMs: 100 }), server.host()));
@@ -99,7 +109,7 @@ describe("connections", () => {
     const pool = newPool({ keepaliveMs: 100, keepaliveCount: 50 });
     await echo(pool, server.host());
     server.freeze();
-    await new Promise((resolve) => setTimeout(resolve, 120));
+    await sleep(120);
     expect(await echo(pool, server.host())).toMatchObject({ stdout: "a\n" });
     expect(server.commands).toHaveLength(2);
   });
@@ -108,7 +118,7 @@ describe("connections", () => {
     const server = await serve();
     const pool = newPool();
     const running = failureOf(echo(pool, server.host(), "echo began; sleep 60"));
-    while (server.commands.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (server.commands.length === 0) await sleep(5);
     await pool.close();
     await expect(echo(pool, server.host())).rejects.toThrow("closed on this side before it was possible to say a");
     expect(server.connections).toBe(1);

@@ -80,6 +80,7 @@ export class SshServer {
   private readonly server = createServer({ noDelay: true }, (socket) => this.accept(socket));
   private readonly sockets = new Set<Socket>();
   private readonly children = new Set<ChildProcess>();
+  private isClosed = false;
 
   private constructor(private readonly options: SshServerOptions) {
     this.hostKeys = options.hostKeys?.map((text) => ({ private: text, public: publicPart(text) })) ?? [newKey()];
@@ -142,6 +143,7 @@ export class SshServer {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     for (const child of this.children) {
       child.kill("SIGKILL");
       // What the command started may live on and hold them open.
@@ -208,6 +210,8 @@ export class SshServer {
     session.on("exec", (accept, _reject, info) => {
       this.commands.push(info.command);
       setTimeout(() => {
+        // Whoever cut the connection may have closed the server since: its directory is gone.
+        if (this.isClosed) return;
         const channel = accept();
         const child = this.runShell(info.command, channel);
         child.stdout?.on("data", (chunk: Buffer) => {
