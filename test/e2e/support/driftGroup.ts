@@ -2,7 +2,7 @@ import { until } from "../../../lab/wait";
 import { equal } from "../../../providers/canonical";
 import { seconds } from "./deadlines";
 import type { Row } from "./driftRow";
-import { postmaster, sh } from "./oracle";
+import { awaitWatched, postmaster, sh } from "./oracle";
 import { type Change, changesOf, consequencesOf, plansOf } from "./previewSteps";
 import type { Suite } from "./suite";
 import { must, type World } from "./world";
@@ -19,6 +19,8 @@ export function driftGroup(test: Suite["test"], title: string, rows: readonly Ro
     const postmasters = ({ lab }: World): Promise<string[]> => Promise.all(goOn.map((host) => postmaster(lab, host)));
 
     test("is done by hand", async (world) => {
+      // A repmgrd that still looks for its upstream after the repair before would meet what is done here.
+      await awaitWatched(world.lab, ["pg2", "pg3"], 1);
       for (const { host, how } of rows) await sh(world.lab, host, how);
       started = await postmasters(world);
     });

@@ -114,6 +114,21 @@ export async function awaitHealthy(lab: Lab, hosts: readonly string[], cluster =
   });
 }
 
+/**
+ * repmgrd on each standby watches the primary and has just reached it: it no longer looks for an upstream, which takes
+ * it seconds after the topology changed. Source: repmgr's functions in shared memory, written by repmgrd in every turn.
+ */
+export async function awaitWatched(lab: Lab, standbys: readonly string[], primaryId: number): Promise<void> {
+  const state = "select repmgr.get_upstream_node_id(), repmgr.get_upstream_last_seen()";
+  for (const host of standbys) {
+    await until(`repmgrd on ${host} watches node ${primaryId}`, seconds(60), async () => {
+      const seen = await sql(lab, host, state, { database: "repmgr" });
+      const [upstream, secondsAgo] = seen.split("|").map(Number);
+      return (upstream === primaryId && secondsAgo !== -1 && Number(secondsAgo) <= 5) || `node|seconds ago: ${seen}`;
+    });
+  }
+}
+
 /** The application gets rows acknowledged now. */
 export async function awaitWrites(writer: Writer): Promise<void> {
   const rows = writer.acknowledged.length;
