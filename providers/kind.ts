@@ -41,6 +41,8 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   carries?(before: I, now: I): readonly (keyof I & string)[];
   /** An input that the program does not know and the state tells; once the resource is as wanted it is forgotten. */
   readonly memory?: { readonly key: keyof I & string; recall(before: I, now: I): unknown };
+  /** Wanted inputs in the form that those of the last run or look have, where there are several for the same. */
+  inTheWordsOf?(before: Partial<I>, now: I): Partial<I>;
   id(inputs: I): string;
   /** All reasons why the inputs can never work; only fully known inputs get here. */
   validate(inputs: I): string[];

@@ -1,4 +1,5 @@
 import type { Action } from "../actions/action";
+import { folded, unfold } from "./aside";
 import { canonical, equal } from "./canonical";
 import type { Claims } from "./claims";
 import { Forecast, type Foreseen } from "./forecast";
@@ -54,7 +55,8 @@ export class Lifecycle {
     olds: Properties,
     { foreseenFor, ...asked }: Properties,
   ): Promise<{ inputs: Properties; failures: { property: string; reason: string }[] }> {
-    const news = { ...asked, ...echoed(kind, olds, asked), ...recalled(kind, olds, asked) };
+    const known = { ...asked, ...echoed(kind, olds, asked), ...recalled(kind, olds, asked) };
+    const news = { ...known, ...kind.inTheWordsOf?.(inputsOf(olds), inputsOf(known)) };
     const inputs = inputsOf(news);
     const failures = containsUnknown(news) ? [] : await this.failures(kind, olds, news);
     if (Array.isArray(foreseenFor) && failures.length === 0) await this.foresee(kind, inputs, foreseenFor as string[]);
@@ -122,9 +124,10 @@ export class Lifecycle {
     olds: Properties,
   ): Promise<{ id: string; props?: Properties; inputs?: Properties }> {
     const inputs = inputsOf(olds);
+    const kept = (values: object): Properties => folded(plain(values), olds);
     // Said to be absent it would be forgotten, and its peers would never be told.
     if (this.isLost(inputs))
-      return { id, inputs: plain({ ...inputs, pending: [] }), props: plain({ ...olds, ...STAMP }) };
+      return { id, inputs: kept({ ...inputs, pending: [] }), props: plain({ ...olds, ...STAMP }) };
     const ctx = this.world.review(inputs.reach);
     kind.anticipate?.(ctx, inputs);
     const have = await kind.observe(ctx, inputs);
@@ -136,7 +139,7 @@ export class Lifecycle {
       ...Object.fromEntries(Object.entries(found).filter(isInput)),
       pending: pendingOf(kind, inputs, have),
     };
-    return { id, inputs: plain(seen), props: plain({ ...seen, ...outputs, ...STAMP }) };
+    return { id, inputs: kept(seen), props: kept({ ...seen, ...outputs, ...STAMP }) };
   }
 
   async delete(kind: AnyKind, olds: Properties): Promise<void> {
@@ -172,7 +175,8 @@ export class Lifecycle {
         const actions = planned(kind, inputs, have);
         if (actions.length === 0) {
           const settled = { ...inputs, ...kind.project(inputs, have).outputs, ...STAMP };
-          return plain(kind.memory === undefined ? settled : { ...settled, [kind.memory.key]: undefined });
+          const kept = kind.memory === undefined ? settled : { ...settled, [kind.memory.key]: undefined };
+          return folded(plain(kept), news);
         }
         const whys = actions.map((a) => `${a.host}: ${a.why}`).join("\n  ");
         if (whys === previous || round === MAX_ROUNDS) throw new Error(`done, and still left to do:\n  ${whys}`);
@@ -193,7 +197,7 @@ export class Lifecycle {
       if (!touched) throw new Error(message);
       throw new InitFailed(
         kind.id(inputs),
-        { ...plain({ ...inputs, ...STAMP }), __provider: news.__provider },
+        { ...folded(plain({ ...inputs, ...STAMP }), news), __provider: news.__provider },
         message,
       );
     }
@@ -254,7 +258,7 @@ function said(value: unknown): string {
 }
 
 function inputsOf(properties: Properties): BaseInputs {
-  const { __provider: _, ...inputs } = withoutStamp(properties);
+  const { __provider: _, ...inputs } = unfold(withoutStamp(properties));
   return inputs as unknown as BaseInputs;
 }
 

@@ -8,7 +8,7 @@ import { AS_THE_OTHERS } from "./pgPackages";
 import { HEALTHY_NODE } from "./repmgrNode";
 
 /** The form in which a resource is kept in the state. What older programs would misread gets the next number and a migration. */
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 
 /**
  * Written with every resource: the form of its properties and the first release that understands it, so that an older
@@ -17,7 +17,7 @@ export const STATE_VERSION = 1;
 export const STAMP = { stateVersion: STATE_VERSION, stateSince: "0.1.0" } as const;
 
 /** The migration at index n makes version n + 1 of version n. */
-const MIGRATIONS: readonly ((old: Properties) => Properties)[] = [fromUnversioned];
+const MIGRATIONS: readonly ((old: Properties) => Properties)[] = [fromUnversioned, fromSpelledOut];
 
 /** What is observed of a kind, as a healthy host shows it. */
 const HEALTHY: Readonly<Record<string, object>> = {
@@ -37,6 +37,11 @@ function fromUnversioned({ checksums, versions: _, ...old }: Properties): Proper
     ...(old.kind === "PgInstance" ? { wantsChecksums: checksums === true } : {}),
     ...old,
   };
+}
+
+/** Of before inputs were put aside and scripts were known by their hashes: each form says itself which it is. */
+function fromSpelledOut(old: Properties): Properties {
+  return old;
 }
 
 /**

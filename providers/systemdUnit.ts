@@ -3,16 +3,7 @@ import { isTimer, UNIT_FILE_STATES, unitProbe, type UnitFact, type UnitFileState
 import { unitPath } from "../families";
 import type { BaseInputs, Kind } from "./kind";
 import { planUnit, planUnitDelete } from "./systemdUnitPlan";
-
-/** A script the unit runs, or the service that a timer starts. */
-export interface UnitScript {
-  readonly path: string;
-  readonly content: string;
-  /** "0755" */
-  readonly mode: string;
-  /** "root:root" */
-  readonly owner: string;
-}
+import { isHash, shownText, type TextSources, type UnitScript, wantedText } from "./unitScript";
 
 export interface SystemdUnitInputs extends BaseInputs {
   readonly host: string;
@@ -24,6 +15,8 @@ export interface SystemdUnitInputs extends BaseInputs {
   readonly content?: string;
   /** What the unit needs besides its own file. In order of path. */
   readonly files: readonly UnitScript[];
+  /** Absent in what the states of the first versions keep: there the texts themselves are. */
+  readonly sources?: TextSources;
   /** The program wants "enabled" or "disabled"; a host may show anything. */
   readonly state: UnitFileState;
   /** Absent for PostgreSQL, whose run state RepmgrNode owns. */
@@ -82,15 +75,26 @@ export const systemdUnitKind: Kind<SystemdUnitInputs, SystemdUnitFacts, SystemdU
   isAbsent: ({ file, files, unit }) =>
     file === undefined && files.every((f) => f === undefined) && unit.state === "absent" && unit.active === "inactive",
 
+  // Spelled out where the host has another text, or one of the first versions wrote the state.
+  inTheWordsOf(before, now) {
+    const texts = new Map(before.files?.map(({ path, content }) => [path, content]));
+    const files = now.files.map((file) => {
+      const other = texts.get(file.path);
+      return other === undefined || isHash(other) ? file : { ...file, content: wantedText(file, now.sources ?? {}) };
+    });
+    return { files };
+  },
+
   plan: planUnit,
 
   project(inputs, have) {
     if (inputs.content === undefined) {
       return { inputs: { ...inputs, running: have.unit.isReady }, outputs: { active: have.unit.active } };
     }
-    const files = inputs.files.flatMap(({ path }, index) => {
+    const files = inputs.files.flatMap((file, index) => {
       const found = have.files[index];
-      return found === undefined ? [] : [{ path, content: found.content, mode: found.mode, owner: found.owner }];
+      if (found === undefined) return [];
+      return [{ path: file.path, content: shownText(found.content, file), mode: found.mode, owner: found.owner }];
     });
     return {
       inputs: {

@@ -6,7 +6,8 @@ import { shJoin, sh } from "../ssh/quote";
 import { dateNow } from "./commands";
 import { type Claims, isRenamed } from "./claims";
 import { Refused } from "./kind";
-import type { SystemdUnitFacts, SystemdUnitInputs, UnitScript } from "./systemdUnit";
+import type { SystemdUnitFacts, SystemdUnitInputs } from "./systemdUnit";
+import { isText, type UnitScript, wantedText } from "./unitScript";
 
 const READY_DEADLINE_MS = 60_000;
 
@@ -67,13 +68,14 @@ function planScripts(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] 
   return want.files.flatMap((file, index): Action[] => {
     const problem = scriptProblem(file, have.files[index]);
     if (problem === undefined) return [];
-    return [{ do: "putFile", host: want.host, why: `${file.path}, which ${want.unit} runs, ${problem}`, ...file }];
+    const why = `${file.path}, which ${want.unit} runs, ${problem}`;
+    return [{ do: "putFile", host: want.host, why, ...file, content: wantedText(file, want.sources ?? {}) }];
   });
 }
 
 function scriptProblem(want: UnitScript, have: FileFact | undefined): string | undefined {
   if (have === undefined) return "is not there";
-  if (have.content !== want.content) return "has another text";
+  if (!isText(have.content, want)) return "has another text";
   if (have.mode !== want.mode) return `has the mode ${have.mode}, wanted ${want.mode}`;
   if (have.owner !== want.owner) return `belongs to ${have.owner}, wanted ${want.owner}`;
   return undefined;

@@ -1,4 +1,5 @@
 import * as pulumi from "./sdk";
+import { putAside } from "../providers/aside";
 import type { FirewallRuleInputs } from "../providers/firewallRule";
 import type { HostKernelInputs } from "../providers/hostKernel";
 import type { BaseInputs } from "../providers/kind";
@@ -23,7 +24,7 @@ abstract class Kind<I extends BaseInputs> extends pulumi.CustomResource {
     args: Args<I>,
     outputs: readonly string[],
     options: pulumi.CustomResourceOptions,
-    clusters?: readonly string[],
+    { clusters, aside = [] }: { clusters?: readonly string[]; aside?: readonly (keyof I & string)[] } = {},
   ) {
     const { cluster } = args as { cluster?: pulumi.Input<string> };
     const toCome = Object.fromEntries(outputs.map((output) => [output, undefined]));
@@ -31,7 +32,14 @@ abstract class Kind<I extends BaseInputs> extends pulumi.CustomResource {
     super(
       `pulumi-nodejs:dynamic/pg:${kind}`,
       name,
-      { ...args, kind, pending: [], ...foreseenFor(clusters ?? cluster), ...toCome, __provider: shim },
+      {
+        ...putAside(args, ["reach", ...aside]),
+        kind,
+        pending: [],
+        ...foreseenFor(clusters ?? cluster),
+        ...toCome,
+        __provider: shim,
+      },
       options,
     );
   }
@@ -62,7 +70,7 @@ export class PgPackages extends Kind<PgPackagesInputs> {
     options: pulumi.CustomResourceOptions,
     clusters: readonly string[],
   ) {
-    super("PgPackages", name, args, [], options, clusters);
+    super("PgPackages", name, args, [], options, { clusters });
   }
 }
 
@@ -75,7 +83,7 @@ export class HostKernel extends Kind<HostKernelInputs> {
     options: pulumi.CustomResourceOptions,
     clusters: readonly string[],
   ) {
-    super("HostKernel", name, args, [], options, clusters);
+    super("HostKernel", name, args, [], options, { clusters });
   }
 }
 
@@ -90,7 +98,7 @@ export class FirewallRule extends Kind<FirewallRuleInputs> {
 /** A unit of systemd, with the scripts it executes. */
 export class SystemdUnit extends Kind<SystemdUnitInputs> {
   constructor(name: string, args: Args<SystemdUnitInputs>, options: pulumi.CustomResourceOptions) {
-    super("SystemdUnit", name, args, [], options);
+    super("SystemdUnit", name, args, [], options, { aside: ["sources"] });
   }
 }
 
@@ -98,7 +106,7 @@ export class SystemdUnit extends Kind<SystemdUnitInputs> {
 export class PgInstance extends Kind<PgInstanceInputs> {
   declare readonly certificateExpires: pulumi.Output<string | undefined>;
   constructor(name: string, args: Args<PgInstanceInputs>, options: pulumi.CustomResourceOptions) {
-    super("PgInstance", name, args, ["certificateExpires"], options);
+    super("PgInstance", name, args, ["certificateExpires"], options, { aside: ["repmgrConf"] });
   }
 }
 

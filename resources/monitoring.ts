@@ -3,6 +3,7 @@ import type { MonitoringSpec } from "../config/monitoring";
 import type { ClusterSpec, Inventory, NodeSpec } from "../config/types";
 import { clusterPaths, familyLayout, unitPath } from "../families";
 import type { SystemdUnitInputs } from "../providers/systemdUnit";
+import { type TextSource, unitScript } from "../providers/unitScript";
 import { sh, sqlLiteral, systemdWord } from "../ssh/quote";
 import { render } from "../templates/render";
 import { reachOf, unitSpec } from "./inputs";
@@ -50,7 +51,7 @@ export function checkScript(
   node: NodeSpec,
   monitoring: MonitoringSpec,
   { binDirectory }: CheckElsewhere = {},
-): string {
+): TextSource {
   const paths = clusterPaths(unitSpec(spec));
   const { certificate, backupStamp, thresholds } = monitoring;
   const isWitness = node.initialRole === "witness";
@@ -59,7 +60,7 @@ export function checkScript(
       (name !== "certificate" || certificate !== undefined) &&
       (name !== "backup" || (backupStamp !== undefined && !isWitness)),
   );
-  return render("check.sh", {
+  const view = {
     ...thresholds,
     cluster: spec.name,
     clusterWord: sh(spec.name),
@@ -76,7 +77,8 @@ export function checkScript(
     certificate: certificate === undefined ? undefined : sh(certificate),
     backupStamp: backupStamp === undefined || isWitness ? undefined : sh(backupStamp),
     metrics: Object.entries(METRICS).map(([name, help]) => ({ name, help: sh(help) })),
-  });
+  };
+  return { template: "check.sh", view };
 }
 
 /** The timer that has a node checked, with the service and the script that it starts. */
@@ -87,7 +89,11 @@ export function checkInputs(
   monitoring: MonitoringSpec,
 ): Omit<SystemdUnitInputs, "kind" | "pending"> {
   const paths = clusterPaths(unitSpec(spec));
-  const service = render("check.service", { cluster: spec.name, check: systemdWord(paths.check) });
+  const check = checkScript(spec, node, monitoring);
+  const service = {
+    template: "check.service",
+    view: { cluster: spec.name, check: systemdWord(paths.check) },
+  };
   return {
     reach: reachOf(inventory, [node.host]),
     host: node.host,
@@ -95,10 +101,8 @@ export function checkInputs(
     node: node.name,
     unit: paths.checkTimer,
     content: render("check.timer", { cluster: spec.name, seconds: SECONDS }),
-    files: [
-      { path: paths.check, content: checkScript(spec, node, monitoring), mode: "0755", owner: "root:root" },
-      { path: unitPath(paths.checkService), content: service, mode: "0644", owner: "root:root" },
-    ],
+    files: [unitScript(paths.check, check, "0755"), unitScript(unitPath(paths.checkService), service, "0644")],
+    sources: { [paths.check]: check, [unitPath(paths.checkService)]: service },
     leaves: ["", ".repmgr-pulumi"].map((part) => `${textfileOf(spec, monitoring)}${part}`),
     state: "enabled",
     running: true,

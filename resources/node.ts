@@ -1,6 +1,7 @@
 import type * as pulumi from "./sdk";
 import type { ClusterSpec, NodeSpec } from "../config/types";
 import { clusterPaths } from "../families";
+import { unitScript } from "../providers/unitScript";
 import { instanceInputs, nodeInputs, reachOf, repmgrdInputs, type SharedInputs, unitSpec } from "./inputs";
 import type { StackInventory } from "./inventory";
 import { FirewallRule, PgInstance, RepmgrNode, SystemdUnit } from "./kinds";
@@ -46,6 +47,7 @@ export function postgresqlService(
   dependsOn: After,
 ): SystemdUnit {
   const paths = clusterPaths(unitSpec(spec));
+  const sources = nodeScripts(spec, node);
   const inputs = {
     reach: reachOf(inventory, [node.host]),
     host: node.host,
@@ -53,7 +55,8 @@ export function postgresqlService(
     node: node.name,
     unit: paths.postgresqlUnit,
     content: postgresqlUnit(unitSpec(spec)),
-    files: nodeScripts(spec, node),
+    files: Object.entries(sources).map(([path, source]) => unitScript(path, source, "0755")),
+    sources,
     state: "enabled" as const,
     dropIns: [],
   };

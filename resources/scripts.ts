@@ -3,8 +3,7 @@ import { standbysToPromote } from "../config/deriveSynchronous";
 import type { ClusterSpec, NodeSpec } from "../config/types";
 import { clusterPaths, familyLayout } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
-import { render } from "../templates/render";
-import type { UnitScript } from "../providers/systemdUnit";
+import type { TextSource, TextSources } from "../providers/unitScript";
 import { startGuard, VOTE_CLASS } from "./units";
 
 /** A command of a person's own that hangs must not stay for ever. */
@@ -18,8 +17,8 @@ export interface Elsewhere {
   readonly startCommand?: string;
 }
 
-/** Everything that is executed for a cluster on a node, in order of path. */
-export function nodeScripts(spec: ClusterSpec, node: NodeSpec): UnitScript[] {
+/** Everything that is executed for a cluster on a node, in order of path. @throws Error when a value holds a NUL */
+export function nodeScripts(spec: ClusterSpec, node: NodeSpec): TextSources {
   const paths = clusterPaths({ ...spec, cluster: spec.name });
   const guard = startGuard({
     ...spec,
@@ -32,40 +31,41 @@ export function nodeScripts(spec: ClusterSpec, node: NodeSpec): UnitScript[] {
       .filter(({ name }) => name !== node.name)
       .map(({ name, address, initialRole }) => ({ node: name, address, isWitness: initialRole === "witness" })),
   });
-  const texts = {
+  return {
     [paths.event]: eventScript(spec),
     [paths.failoverValidation]: failoverValidation(spec, node),
     [paths.fence]: fence(spec, node),
     [paths.startGuard]: guard,
   };
-  return Object.entries(texts).map(([path, content]) => ({ path, content, mode: "0755", owner: "root:root" }));
 }
 
 /** The script that repmgrd runs on the winner of an election. @throws Error when a value holds a NUL */
-export function failoverValidation(spec: ClusterSpec, node: NodeSpec, elsewhere: Elsewhere = {}): string {
-  return render("failover-validation.sh", {
+export function failoverValidation(spec: ClusterSpec, node: NodeSpec, elsewhere: Elsewhere = {}): TextSource {
+  const view = {
     ...askingView(spec, node, elsewhere),
     fencedAfter: spec.fencing?.fencedAfter ?? 0,
     // As repmgrd itself with primary_visibility_consensus (repmgrd-physical.c, do_election).
     standbysNeeded: standbysToPromote(spec),
     forgottenSeconds: 2 * Number(spec.repmgrOptions.monitor_interval_secs),
-  });
+  };
+  return { template: "failover-validation.sh", view };
 }
 
 /** The script that ends the writes of a primary which the others may replace. @throws Error when a value holds a NUL */
-export function fence(spec: ClusterSpec, node: NodeSpec, elsewhere: Elsewhere = {}): string {
+export function fence(spec: ClusterSpec, node: NodeSpec, elsewhere: Elsewhere = {}): TextSource {
   const { fenceMark } = clusterPaths({ ...spec, cluster: spec.name });
-  return render("fence.sh", {
+  const view = {
     ...askingView(spec, node, elsewhere),
     fenceMark: sh(elsewhere.fenceMark ?? fenceMark),
     startCommand: sh(elsewhere.startCommand ?? serviceCommands(spec.name).service_start_command),
-  });
+  };
+  return { template: "fence.sh", view };
 }
 
 /** The script that tells of repmgr's events. @throws Error when a value holds a NUL */
-export function eventScript(spec: ClusterSpec, elsewhere: Elsewhere = {}): string {
+export function eventScript(spec: ClusterSpec, elsewhere: Elsewhere = {}): TextSource {
   const paths = clusterPaths({ ...spec, cluster: spec.name });
-  return render("event.sh", {
+  const view = {
     cluster: spec.name,
     clusterWord: sh(spec.name),
     tag: sh(`repmgr-${spec.name}`),
@@ -74,7 +74,8 @@ export function eventScript(spec: ClusterSpec, elsewhere: Elsewhere = {}): strin
     command: sh(spec.eventCommand ?? ""),
     commandSeconds: COMMAND_SECONDS,
     fence: spec.fencing === undefined ? "" : sh(elsewhere.fence ?? paths.fence),
-  });
+  };
+  return { template: "event.sh", view };
 }
 
 /** What a script needs to ask all other nodes, and to know when they are enough. */

@@ -1,6 +1,7 @@
 import type { ClusterSpec, Family } from "../config/types";
 import { clusterPaths, familyLayout } from "../families";
 import { sh, systemdWord } from "../ssh/quote";
+import type { TextSource } from "../providers/unitScript";
 import { render } from "../templates/render";
 
 /** How long the start guard goes on asking before it refuses: where the others should be up, somebody waits for the answer. */
@@ -69,10 +70,10 @@ export function repmgrdUnit(spec: UnitSpec): string {
 }
 
 /** The script that decides whether an instance that was a primary may start as one. */
-export function startGuard(spec: GuardSpec): string {
+export function startGuard(spec: GuardSpec): TextSource {
   const paths = clusterPaths(spec);
   const peers = spec.isWitness ? [] : spec.peers;
-  return render("start-guard.sh", {
+  const view = {
     cluster: spec.cluster,
     clusterWord: sh(spec.cluster),
     unit: paths.postgresqlUnit,
@@ -94,5 +95,6 @@ export function startGuard(spec: GuardSpec): string {
       port: spec.port,
       role: isWitness ? "witness" : "data",
     })),
-  });
+  };
+  return { template: "start-guard.sh", view };
 }

@@ -54,7 +54,7 @@ const digest = z.object({
 type Step = z.infer<typeof step>;
 
 /** Properties that are no word on a host: how to get there, the provider's code, the plan itself. */
-const NOT_COMPARED = ["__provider", "kind", "reach", "pending"];
+const NOT_COMPARED = ["__provider", "kind", "aside", "pending"];
 
 /**
  * Reads what `pulumi preview --json --show-sames` prints, with `refresh: always` (pkg/v3/backend/display/json.go): for each

@@ -1,6 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { unfold } from "../../providers/aside";
+import type { BaseInputs } from "../../providers/kind";
 import { Lifecycle, type Properties, type World } from "../../providers/lifecycle";
 import { kindNamed } from "../../providers/main";
 import type { PreflightInputs } from "../../providers/preflight";
@@ -76,8 +78,10 @@ describe.each(versions)("a state of version %i", (version) => {
   test.each(Object.keys(resources))("%s differs in nothing but what was not managed then", (name) => {
     const known = upToDate("id", resources[name] ?? {});
     // Comes from the nodes' own outputs, which the program's tests make up.
+    const inputs = unfold(asked.get(name) ?? {});
     const wanted: Properties = {
-      ...asked.get(name),
+      ...inputs,
+      ...kindNamed(String(known.kind)).inTheWordsOf?.(known, inputs as unknown as BaseInputs),
       ...(name === "PgCluster main" ? { nodeRoles: known.nodeRoles } : {}),
     };
     const kind = kindNamed(String(known.kind));

@@ -33,7 +33,7 @@ export function keepState(exported: string, inventory: object, secrets: Readonly
   const resources = deployment.resources.flatMap(({ urn, outputs }) => {
     const [, kind = "", name = ""] = /dynamic\/pg:(\w+)::(.+)$/.exec(urn) ?? [];
     if (outputs === undefined || kind === "" || OF_OTHER_NODES.test(name)) return [];
-    const { __provider: _, reach: __, ...rest } = plainSecrets(outputs) as Properties;
+    const { __provider: _, aside: __, ...rest } = plainSecrets(outputs) as Properties;
     return [[`${kind} ${name}`, madeUp(rest, secrets)] as const];
   });
   return canonical({ inventory, resources: Object.fromEntries(resources) }) as unknown as KeptState;

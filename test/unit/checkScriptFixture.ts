@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClusterSpec, NodeSpec } from "../../config/types";
+import { textOf } from "../../providers/unitScript";
 import { checkScript } from "../../resources/monitoring";
 import { edited, type Edit, inventoryOf } from "./configFixture";
 
@@ -93,7 +94,7 @@ export function check(answers: readonly string[], options: Options = {}): Ran {
   const script = checkScript({ ...spec, dataDirectory: data }, node, spec.monitoring, { binDirectory: bin });
   const env = { PATH: `${bin}:/usr/bin:/bin`, TMPDIR: dir };
   const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s", "--", ...(options.args ?? [])], {
-    input: script,
+    input: textOf(script),
     encoding: "utf8",
     env,
   });

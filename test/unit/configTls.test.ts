@@ -5,6 +5,7 @@ import { hbaLine } from "../../resources/hba";
 import { expiryWarnings } from "../../config/deriveTls";
 import { makeAuthority } from "../../actions/certificates";
 import { nodeConninfo } from "../../config/deriveRepmgr";
+import { textOf } from "../../providers/unitScript";
 import { nodeScripts } from "../../resources/scripts";
 import { C, edited, inventoryOf, problemsOf } from "./configFixture";
 import { AUTHORITY, AUTHORITY_KEY, CERTIFICATE, CERTIFICATE_KEY } from "./tlsFixture";
@@ -60,12 +61,16 @@ test("every script that asks other nodes checks them, and only then", () => {
   const texts = [CA, `${CA}, nodes: verify-full`].map((tls) => {
     const [cluster] = inventoryOf(withTls(tls)).clusters;
     const [node] = cluster?.nodes ?? [];
-    return cluster && node ? nodeScripts(cluster, node).filter(({ content }) => /psql/.test(content)) : [];
+    return cluster && node
+      ? Object.values(nodeScripts(cluster, node))
+          .map(textOf)
+          .filter((text) => /psql/.test(text))
+      : [];
   });
   const check = "export PGSSLMODE=verify-full PGSSLROOTCERT='/etc/repmgr/main/ca.crt'\n";
   expect(texts.map((scripts) => scripts.length)).toEqual([3, 3]);
-  for (const { content } of texts[0] ?? []) expect(content).not.toContain("PGSSL");
-  for (const { content } of texts[1] ?? []) expect(content).toContain(check);
+  for (const text of texts[0] ?? []) expect(text).not.toContain("PGSSL");
+  for (const text of texts[1] ?? []) expect(text).toContain(check);
 });
 
 test("an authority with its key, and certificates of one's own, are no problem", () => {

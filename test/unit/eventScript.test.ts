@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClusterSpec } from "../../config/types";
+import { textOf } from "../../providers/unitScript";
 import { eventScript } from "../../resources/scripts";
 import { edited, inventoryOf } from "./configFixture";
 
@@ -24,7 +25,11 @@ describe("the event script", () => {
     const script = eventScript({ ...spec, eventCommand: command }, { fence: join(dir, "fence") });
     const began = Date.now();
     const env = { PATH: `${dir}:/usr/bin:/bin` };
-    const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s", ...args], { input: script, encoding: "utf8", env });
+    const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s", ...args], {
+      input: textOf(script),
+      encoding: "utf8",
+      env,
+    });
     return { status, ms: Date.now() - began, dir, out: stdout + stderr };
   };
   const read = (dir: string, file: string): string =>

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClusterSpec, NodeSpec } from "../../config/types";
+import { textOf } from "../../providers/unitScript";
 import type { fence } from "../../resources/scripts";
 import { edited, type Edit, inventoryOf } from "./configFixture";
 
@@ -120,7 +121,7 @@ printf '%s' '${later.n2}' >${dir}/192.0.2.2; printf '%s' '${later.n3}' >${dir}/1
       ? undefined
       : spawn("/bin/sh", ["-c", `sleep ${options.expiresAfter}; rm -f ${votes().join(" ")}`], { cwd: dir });
   const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s", ...(options.args ?? [])], {
-    input: script,
+    input: textOf(script),
     encoding: "utf8",
     env: { PATH: `${bin}:/usr/bin:/bin` },
     timeout: options.isEndless === true ? WATCHED_MS : DEADLINE_MS,

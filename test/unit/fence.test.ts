@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import type { ClusterSpec, NodeSpec } from "../../config/types";
+import { textOf } from "../../providers/unitScript";
 import { fence } from "../../resources/scripts";
 import { edited, type Edit, inventoryOf } from "./configFixture";
 import { type Hosts, type Options, OURS, type Ran, refused, run, silent, WATCHED_MS, WITNESS } from "./failoverFixture";
@@ -137,5 +138,5 @@ test("a primary without standbys goes on while the others are too few to elect a
 
 test("the scripts ask at the cluster's port", () => {
   const [spec] = inventoryOf(edited()).clusters as [ClusterSpec];
-  expect(PORT.exec(fence(spec, spec.nodes[0] as NodeSpec))?.[1]).toBe("5432");
+  expect(PORT.exec(textOf(fence(spec, spec.nodes[0] as NodeSpec)))?.[1]).toBe("5432");
 });

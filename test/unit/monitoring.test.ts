@@ -2,11 +2,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClusterSpec, NodeSpec } from "../../config/types";
 import type { Probe } from "../../facts/probe";
+import type { FileFact } from "../../facts/file";
 import { unitProbe } from "../../facts/unit";
 import { anticipateReviews } from "../../providers/anticipation";
 import type { Ctx } from "../../providers/kind";
 import type { PreflightInputs } from "../../providers/preflight";
 import { systemdUnitKind, type SystemdUnitFacts, type SystemdUnitInputs } from "../../providers/systemdUnit";
+import { wantedText } from "../../providers/unitScript";
 import { checkInputs, METRICS } from "../../resources/monitoring";
 import { C, edited, type Edit, inventoryOf, problemsOf, runCases } from "./configFixture";
 import { file, outline, parsed, scripts } from "./kindFixture";
@@ -66,7 +68,7 @@ describe("the timer of a node's check", () => {
   const shown = (active: string, at = "Sun 2026-11-29 03:00:00.500000 UTC"): string =>
     `UnitFileState=enabled\nActiveState=${active}\nSubState=waiting\nActiveEnterTimestamp=${at}\nNeedDaemonReload=no\nDropInPaths=\n`;
   const unit = parsed(unitProbe(inputs.unit), shown("active"));
-  const files = inputs.files.map(({ content, mode }) => file(content, { mode }));
+  const files = inputs.files.map((script) => file(wantedText(script, inputs.sources ?? {}), { mode: script.mode }));
   const converged: SystemdUnitFacts = { file: file(inputs.content ?? ""), files, unit };
   const RESTART = ["systemctl daemon-reload", `systemctl restart 'repmgr-check-main.timer'`];
 
@@ -97,7 +99,7 @@ describe("the timer of a node's check", () => {
     ["its service was edited", { files: [...files.slice(0, 1), file("x")] }],
     [
       "a run was cut after its service was written",
-      { files: [...files.slice(0, 1), { ...file(inputs.files[1]?.content ?? ""), modifiedAt: unit.startedAt + 9 }] },
+      { files: [...files.slice(0, 1), { ...(files[1] as FileFact), modifiedAt: unit.startedAt + 9 }] },
     ],
   ])("runs with what systemd has read when %s", (_what, over) => {
     const actions = systemdUnitKind.plan(inputs, { ...converged, ...over });

@@ -219,9 +219,9 @@ test("it decides at once when the peers answer", () => {
 });
 
 test("it goes on asking until its window ends", () => {
-  const { asked, ms } = guard({ answers: { db2: silent, db3: silent } });
+  const { asked, ms } = guard({ answers: { db2: silent, db3: silent }, windowSeconds: 3 });
   expect(asked).toBeGreaterThanOrEqual(4);
-  expect(ms).toBeLessThan(5_000);
+  expect(ms).toBeLessThan(10_000);
 });
 
 describe("while its host boots", () => {

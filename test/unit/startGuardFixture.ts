@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { textOf } from "../../providers/unitScript";
 import { type GuardPeer, startGuard } from "../../resources/units";
 
 export const spec = { cluster: "main", version: 17, family: "debian", dataDirectory: "/srv/pg data/main" } as const;
@@ -119,7 +120,7 @@ echo "$answer $(cat "$host.voted" 2>/dev/null || echo -) $(cat "$host.follows" 2
   });
   const began = Date.now();
   const { status, stderr } = spawnSync("/bin/sh", ["-s"], {
-    input: script,
+    input: textOf(script),
     encoding: "utf8",
     env: { PATH: `${bin}:/usr/bin:/bin` },
   });

@@ -1,6 +1,7 @@
 import { unitProbe } from "../../facts/unit";
 import { Refused } from "../../providers/kind";
 import { systemdUnitKind, type SystemdUnitFacts, type SystemdUnitInputs } from "../../providers/systemdUnit";
+import { textOf, unitScript } from "../../providers/unitScript";
 import { file, outline, parsed, recorded, scripts } from "./kindFixture";
 
 const postgresql: SystemdUnitInputs = {
@@ -112,6 +113,44 @@ test("delete: repmgrd is stopped, a stopped PostgreSQL loses unit and guard", ()
   const script = scripts(systemdUnitKind.planDelete(stopped, postgresql, []));
   expect(script).toContain("rm' '-f' '/etc/systemd/system/postgresql-main.service' '/etc/repmgr/main/start-guard'");
   expect(script).toContain("rmdir --ignore-fail-on-non-empty");
+});
+
+describe("a script that is known by its hash", () => {
+  const path = "/etc/repmgr/main/start-guard";
+  const source = { template: "check.service", view: { cluster: "main", check: "/etc/repmgr/main/check" } };
+  const script = unitScript(path, source, "0755");
+  const hashed: SystemdUnitInputs = { ...postgresql, files: [script], sources: { [path]: source } };
+  const text = textOf(source);
+  const have = (content: string): SystemdUnitFacts => ({ ...stopped, files: [file(content, { mode: "0755" })] });
+
+  test("is as wanted with the text that has the hash, and is written as that text", () => {
+    expect(systemdUnitKind.plan(hashed, have(text))).toEqual([]);
+    expect(systemdUnitKind.project(hashed, have(text)).inputs).toEqual(hashed);
+    expect(systemdUnitKind.plan(hashed, have("another"))).toMatchObject([{ do: "putFile", path, content: text }]);
+  });
+
+  test("is not as wanted where the host's text is the hash itself", () => {
+    expect(outline(systemdUnitKind.plan(hashed, have(script.content)))).toEqual([`putFile ${path}`]);
+    expect(systemdUnitKind.project(hashed, have(script.content)).inputs).not.toEqual(hashed);
+  });
+
+  test("is spelled out where another text was found or kept, so that a review shows what differs", () => {
+    const found = systemdUnitKind.project(hashed, have("another")).inputs;
+    expect(found.files).toMatchObject([{ path, content: "another" }]);
+    const wanted = { ...hashed, ...systemdUnitKind.inTheWordsOf?.(found, hashed) };
+    expect(wanted.files).toMatchObject([{ path, content: text }]);
+    expect(systemdUnitKind.plan(wanted, have(text))).toEqual([]);
+    // Once it is as wanted the next look says so with the hash.
+    expect(systemdUnitKind.project(wanted, have(text)).inputs).toEqual(hashed);
+    for (const before of [{}, hashed]) {
+      expect(systemdUnitKind.inTheWordsOf?.(before, hashed)).toEqual({ files: hashed.files });
+    }
+  });
+
+  test("is refused when its template is another one by now", () => {
+    const other = { ...hashed, sources: { [path]: { ...source, view: {} } } };
+    expect(() => systemdUnitKind.plan(other, have(""))).toThrow(/start-guard.*has changed since.*run pulumi again/);
+  });
 });
 
 test.each(["", "ActiveState=active\n", recorded("unit-repmgrd").replace("enabled", "sideways")])(
