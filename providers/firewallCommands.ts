@@ -1,6 +1,7 @@
 import type { FirewallFact } from "../facts/firewall";
 import type { Sides } from "../facts/sourceRule";
 import { firewalldCommands } from "./firewalldCommands";
+import { nftablesCommands } from "./nftablesCommands";
 import { ufwCommands } from "./ufwCommands";
 
 /** What is to be let in, each side with those that it lacks. */
@@ -25,6 +26,7 @@ const none: FirewallCommands = { open: () => "", close: () => "", hurdle: () => 
 const COMMANDS: Readonly<Record<FirewallFact["backend"], FirewallCommands>> = {
   firewalld: firewalldCommands,
   ufw: ufwCommands,
+  nftables: nftablesCommands,
   none,
 };
 

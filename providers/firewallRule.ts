@@ -1,6 +1,7 @@
 import type { Action } from "../actions/action";
 import { isSameNetwork, parseNetwork } from "../config/network";
 import { type FirewallFact, observeFirewall } from "../facts/firewall";
+import { spell } from "../facts/nftables";
 import type { Sides, SourceRule } from "../facts/sourceRule";
 import { claimsOfOthers } from "./claims";
 import { firewallCommands } from "./firewallCommands";
@@ -22,7 +23,7 @@ export interface FirewallRuleInputs extends BaseInputs {
 }
 
 export interface FirewallRuleOutputs {
-  /** "none": neither firewalld nor ufw runs here, so nothing was opened. */
+  /** "none": no firewall runs here whose rules this program manages, so nothing was opened. */
   readonly backend: FirewallFact["backend"];
   readonly zone: string;
   /** Which firewall the host has, and what of it is not managed; for a person. */
@@ -144,8 +145,9 @@ function unique(sources: readonly string[]): string {
   return [...new Set(sources)].sort().join(", ");
 }
 
-function describe({ backend, zone, unmanaged }: FirewallFact): string {
-  const managed = { firewalld: `firewalld, zone ${zone}`, ufw: "ufw", none: undefined }[backend];
+function describe({ backend, zone, chains, unmanaged }: FirewallFact): string {
+  const nftables = `nftables (chain ${chains.map(spell).join(", ")})`;
+  const managed = { firewalld: `firewalld, zone ${zone}`, ufw: "ufw", nftables, none: undefined }[backend];
   const others = unmanaged.map((what) => `${what}, not managed`);
   return [...(managed === undefined ? [] : [managed]), ...others].join("; ") || "none runs";
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { makeAuthority } from "../../actions/certificates";
 import { until } from "../../lab/wait";
 import { Contract, type Cuts, type Resource, resourcesOf } from "./support/contract";
-import { OF_A_USER, runUfw } from "./support/firewalls";
+import { OF_A_USER, runNftables, runUfw } from "./support/firewalls";
 import type { InventoryFile } from "./support/inventory";
 import { awaitHealthy, roles, rowArrives, sh, sql } from "./support/oracle";
 import { SECRETS } from "./support/secrets";
@@ -56,6 +56,7 @@ const BY_HAND: readonly [host: string, how: string][] = [
     "pg2",
     "ufw allow 5432; iptables -D ufw-user-input 2; iptables -A ufw-user-input -s 203.0.113.0/24 -p tcp -m tcp --dport 5432 -j ACCEPT",
   ],
+  ["pg3", "nft -f /etc/nftables.conf; sed -i '/^open /d' /etc/repmgr-pulumi/nftables.rules"],
   ["pg2", "echo '# by hand' >>/etc/repmgr/main/start-guard; chmod 0700 /etc/repmgr/main/start-guard"],
   [
     "pg2",
@@ -72,17 +73,18 @@ const BY_HAND: readonly [host: string, how: string][] = [
 ];
 
 /** Shell: a line for everything that a cut left behind: unfinished files and directories, scripts that still run. */
-const LEFTOVERS = `find /etc/repmgr /etc/sudoers.d /etc/systemd/system /etc/apt /etc/postgresql-common /var/lib/postgresql -regextype posix-extended \\
-  -regex '.*((pgpass|conf|guard|repmgr-main|service|sources|asc|pem|crt)\\.[A-Za-z0-9]{6}|\\.building|\\.rejoining(\\.new)?)' 2>/dev/null
+const LEFTOVERS = `find /etc/repmgr /etc/repmgr-pulumi /etc/sudoers.d /etc/systemd/system /etc/apt /etc/postgresql-common /var/lib/postgresql -regextype posix-extended \\
+  -regex '.*((pgpass|conf|guard|repmgr-main|service|sources|asc|pem|crt)\\.[A-Za-z0-9]{6}|.*\\.new|\\.building|\\.rejoining(\\.new)?)' 2>/dev/null
 find /run -maxdepth 1 -name 'repmgr-*'
 find /run/postgresql -name '*.start-anyway'
 for lock in /run/lock/repmgr-pulumi-*; do [ ! -e "$lock" ] || flock -n "$lock" true || echo "$lock is held"; done
 pgrep -af 'repmgr-pulumi|dd bs=' | grep -v pgrep; true`;
 
 /** Shell: everything of ours, once all is deleted. */
-const OURS = `ls -d /etc/repmgr/* /etc/sudoers.d/repmgr* /etc/systemd/system/*main* /etc/systemd/system/*.wants/*main* /etc/apt/sources.list.d/repmgr* /var/lib/postgresql/17/* 2>/dev/null
+const OURS = `ls -d /etc/repmgr/* /etc/repmgr-pulumi /etc/sudoers.d/repmgr* /etc/systemd/system/*main* /etc/systemd/system/*.wants/*main* /etc/apt/sources.list.d/repmgr* /var/lib/postgresql/17/* 2>/dev/null
 if systemctl -q is-active firewalld; then firewall-cmd --list-rich-rules; firewall-cmd --permanent --list-rich-rules; fi
 if [ -d /etc/ufw ]; then iptables -S ufw-user-input; cat /etc/ufw/user.rules; fi | grep 5432
+nft list ruleset | grep repmgr
 systemctl list-units --all --plain --no-legend '*-main.service'
 pgrep -a 'postgres|repmgrd'; true`;
 
@@ -105,7 +107,7 @@ for (const cuts of WAYS) {
 
       test("every resource is made, cut at every action", async (world) => {
         // One of each firewall that there are rules for.
-        await runUfw(world.lab, "pg2");
+        await Promise.all([runUfw(world.lab, "pg2"), runNftables(world.lab, "pg3")]);
         mounts = await mountsOf(world);
         contract = new Contract(world, cuts);
         resources = await resourcesOf(world);

@@ -87,7 +87,9 @@ suite(
         const { code, output } = await world[command]();
         expect([command, code]).not.toEqual([command, 0]);
         expect(output).toMatch(
-          /the state of \w+ \S+ has version 2, and this program, repmgr-pulumi \d+\.\d+\.\d+, understands versions up to 1/,
+          new RegExp(
+            `the state of \\w+ \\S+ has version ${STATE_VERSION + 1}, and this program, repmgr-pulumi \\d+\\.\\d+\\.\\d+, understands versions up to ${STATE_VERSION}`,
+          ),
         );
         expect(output).toMatch(/Use repmgr-pulumi 0\.9\.0 or later: git checkout v0\.9\.0/);
       }

@@ -1,12 +1,15 @@
 import { type FirewallFact, firewallOf } from "../../facts/firewall";
 import { type FirewalldFact, firewalldProbe, parseZone, richRule } from "../../facts/firewalld";
+import { type NftablesFact, nftablesProbe } from "../../facts/nftables";
 import type { SourceRule } from "../../facts/sourceRule";
 import { type UfwFact, ufwProbe } from "../../facts/ufw";
 import { firewallRuleKind, type FirewallRuleInputs } from "../../providers/firewallRule";
 import { parsed, recorded, scripts } from "./kindFixture";
 
 const NO_UFW = parsed(ufwProbe, "");
-const withFirewalld = (firewalld: FirewalldFact | undefined): FirewallFact => firewallOf(firewalld, NO_UFW, []);
+const NO_NFTABLES = parsed(nftablesProbe, "");
+const withFirewalld = (firewalld: FirewalldFact | undefined): FirewallFact =>
+  firewallOf(firewalld, NO_UFW, NO_NFTABLES);
 
 const want: FirewallRuleInputs = {
   kind: "FirewallRule",
@@ -156,24 +159,33 @@ describe("firewalls whose rules are not managed are named, in the preview and in
   const ufw = (state: UfwFact["state"]): UfwFact => ({ ...NO_UFW, state });
   const LOADED = 'ufw (enabled, but not loaded: "sudo ufw reload" or "sudo ufw disable")';
   const CHAIN = "nftables (chain inet filter input)";
+  const INPUT = { family: "inet", table: "filter", name: "input" } as const;
+  const loadedByOthers: NftablesFact = { ...NO_NFTABLES, chains: [INPUT] };
+  const ofIptables: NftablesFact = {
+    ...NO_NFTABLES,
+    chains: [{ family: "ip", table: "filter", name: "INPUT" }],
+    isServed: true,
+  };
+  const OF_IPTABLES = "nftables (chain ip filter INPUT)";
   const BESIDE = "ufw (beside firewalld, and each closes what the other opens)";
   test.each<[string, FirewallFact, string, string[]]>([
-    ["nftables alone", firewallOf(undefined, NO_UFW, ["inet filter input"]), `${CHAIN}, not managed`, [CHAIN]],
+    ["nftables alone", firewallOf(undefined, NO_UFW, loadedByOthers), `${CHAIN}, not managed`, [CHAIN]],
+    ["iptables alone", firewallOf(undefined, NO_UFW, ofIptables), `${OF_IPTABLES}, not managed`, [OF_IPTABLES]],
     [
       "nftables beside firewalld",
-      firewallOf(firewalld, NO_UFW, ["inet filter input"]),
+      firewallOf(firewalld, NO_UFW, { ...loadedByOthers, isServed: true }),
       `firewalld, zone public; ${CHAIN}, not managed`,
       [CHAIN],
     ],
     [
       "ufw beside firewalld",
-      firewallOf(firewalld, ufw("active"), []),
+      firewallOf(firewalld, ufw("active"), NO_NFTABLES),
       `firewalld, zone public; ${BESIDE}, not managed`,
       [BESIDE],
     ],
     [
       "ufw that comes with the next boot",
-      firewallOf(undefined, ufw("enabled"), []),
+      firewallOf(undefined, ufw("enabled"), NO_NFTABLES),
       `${LOADED}, not managed`,
       [LOADED],
     ],

@@ -1,4 +1,5 @@
 import { type FirewallFact, firewallOf } from "../../facts/firewall";
+import { nftablesProbe } from "../../facts/nftables";
 import { ufwProbe } from "../../facts/ufw";
 import { firewallRuleKind, type FirewallRuleInputs } from "../../providers/firewallRule";
 import { Refused } from "../../providers/kind";
@@ -18,7 +19,8 @@ const want: FirewallRuleInputs = {
   runtimeOnly: [],
   permanentOnly: [],
 };
-const of = (answer: string): FirewallFact => firewallOf(undefined, parsed(ufwProbe, answer), []);
+const NO_NFTABLES = parsed(nftablesProbe, "");
+const of = (answer: string): FirewallFact => firewallOf(undefined, parsed(ufwProbe, answer), NO_NFTABLES);
 const healthy = (): UfwHost => {
   const host = new UfwHost();
   host.ufw("allow from 0.0.0.0/0 to any port 22 proto tcp");

@@ -27,8 +27,8 @@ ufw --force enable`,
   );
 }
 
-/** Makes a host run a ruleset of nftables instead of firewalld. @param admitted networks that may reach 5432 */
-export async function runNftables(lab: Lab, host: string, admitted: readonly string[]): Promise<void> {
+/** Makes a host run a ruleset of nftables instead of firewalld, open to SSH. */
+export async function runNftables(lab: Lab, host: string): Promise<void> {
   const ruleset = `flush ruleset
 table inet filter {
   chain input {
@@ -37,7 +37,6 @@ table inet filter {
     iif lo accept
     meta l4proto { icmp, ipv6-icmp } accept
     tcp dport 22 accept
-    ip saddr { ${admitted.join(", ")} } tcp dport 5432 accept
   }
 }
 `;
