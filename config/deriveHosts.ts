@@ -118,6 +118,11 @@ function kernelOf(defaults: RawKernel | undefined, own: RawKernel | undefined): 
     ([name, value]) => [name, String(value)] as const,
   );
   const pages = own?.transparent_huge_pages ?? defaults?.transparent_huge_pages;
-  if (sysctl.length === 0 && pages === undefined) return undefined;
-  return { sysctl: Object.fromEntries(sysctl), ...(pages === undefined ? {} : { transparentHugePages: pages }) };
+  const profile = own?.tuned_profile ?? defaults?.tuned_profile;
+  if (sysctl.length === 0 && pages === undefined && profile === undefined) return undefined;
+  return {
+    sysctl: Object.fromEntries(sysctl),
+    ...(pages === undefined ? {} : { transparentHugePages: pages }),
+    ...(profile === undefined ? {} : { tunedProfile: profile }),
+  };
 }

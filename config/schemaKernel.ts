@@ -9,6 +9,8 @@ const SYSCTL_NAME: NameRule = {
 
 const WORDS = /^[^\s\u0000-\u001f\u007f]+( [^\s\u0000-\u001f\u007f]+)*$/;
 
+const PROFILES = /^[A-Za-z0-9_][\w.-]*( [A-Za-z0-9_][\w.-]*)*$/;
+
 export const kernelSchema = z
   .strictObject({
     sysctl: named(
@@ -26,6 +28,11 @@ export const kernelSchema = z
       .enum(["always", "madvise", "never"])
       .optional()
       .describe("What the kernel does with transparent huge pages, now and at every boot."),
+    tuned_profile: z
+      .string()
+      .regex(PROFILES, { error: "expected a profile of TuneD, or several with single spaces between" })
+      .optional()
+      .describe("The profile of TuneD (tuned-adm profile), now and at every boot; TuneD has to be installed there."),
   })
   .describe("Settings of a host's kernel. Those that are not named are neither looked at nor changed.");
 

@@ -47,6 +47,8 @@ export interface KernelSpec {
   /** "vm.overcommit_memory": "2" */
   readonly sysctl: Readonly<Record<string, string>>;
   readonly transparentHugePages?: "always" | "madvise" | "never";
+  /** "throughput-performance"; several with blanks between. */
+  readonly tunedProfile?: string;
 }
 
 /** Who starts the cluster's life. After that the role of a node is observed, never desired. */

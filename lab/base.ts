@@ -16,7 +16,7 @@ const DEFAULT_MIRROR = "http://deb.debian.org/debian";
 const HOST_PACKAGES = [
   ...["systemd", "systemd-sysv", "libpam-systemd", "dbus", "openssh-server", "sudo", "firewalld", "python3"],
   ...["nftables", "iproute2", "iputils-ping", "procps", "psmisc", "ca-certificates", "netbase", "less", "logrotate"],
-  ...["perl", "rsync", "tzdata"],
+  ...["perl", "rsync", "tuned", "tzdata"],
 ];
 
 /** What the lab's repository offers, with everything these need. */

@@ -1,6 +1,7 @@
 import { fileProbe, type FileFact } from "../facts/file";
 import { kernelProbe, type KernelFact } from "../facts/kernel";
-import { FILES, planKernel, planKernelDelete, savedPages, savedSysctl } from "./hostKernelPlan";
+import { type TunedFact, tunedProbe } from "../facts/tuned";
+import { FILES, planKernel, planKernelDelete, savedPages, savedSysctl, shownProfile } from "./hostKernelPlan";
 import type { BaseInputs, Kind } from "./kind";
 
 export interface HostKernelInputs extends BaseInputs {
@@ -13,31 +14,36 @@ export interface HostKernelInputs extends BaseInputs {
   readonly transparentHugePages?: string;
   /** As the next boot sets it; the program writes the same. */
   readonly transparentHugePagesAtBoot?: string;
+  /** TuneD's profile; a host may show that nothing applies it. */
+  readonly tunedProfile?: string;
 }
 
 export interface HostKernelFacts {
   readonly kernel: KernelFact;
   readonly sysctlFile: FileFact | undefined;
   readonly pagesFile: FileFact | undefined;
+  /** Absent: nobody asked for it, or it is not installed. */
+  readonly tuned?: TunedFact;
 }
 
 /** Settings of a host's kernel that the inventory names: now, and at every boot. No other is looked at. */
 export const hostKernelKind: Kind<HostKernelInputs, HostKernelFacts, object> = {
   name: "HostKernel",
-  managed: ["host", "sysctl", "sysctlAtBoot", "transparentHugePages", "transparentHugePagesAtBoot"],
+  managed: ["host", "sysctl", "sysctlAtBoot", "transparentHugePages", "transparentHugePagesAtBoot", "tunedProfile"],
   identity: ["host"],
   id: ({ host }) => `${host}/kernel`,
 
   // The inventory's own check has judged every name and value, and Preflight asks the kernels.
   validate: () => [],
 
-  async observe(ctx, { host, sysctl }) {
-    const [kernel, sysctlConf, pagesConf] = await Promise.all([
+  async observe(ctx, { host, sysctl, tunedProfile }) {
+    const [kernel, sysctlConf, pagesConf, tuned] = await Promise.all([
       ctx.ask(host, kernelProbe(Object.keys(sysctl).sort())),
       ctx.ask(host, fileProbe(FILES.sysctl)),
       ctx.ask(host, fileProbe(FILES.pages)),
+      tunedProfile === undefined ? undefined : ctx.ask(host, tunedProbe),
     ]);
-    return { kernel, sysctlFile: sysctlConf, pagesFile: pagesConf };
+    return { kernel, sysctlFile: sysctlConf, pagesFile: pagesConf, ...(tuned && { tuned }) };
   },
 
   // The kernel has always some value.
@@ -45,8 +51,8 @@ export const hostKernelKind: Kind<HostKernelInputs, HostKernelFacts, object> = {
 
   plan: planKernel,
 
-  project(inputs, { kernel, sysctlFile: saved, pagesFile }) {
-    const { transparentHugePages: wanted, transparentHugePagesAtBoot: _, ...rest } = inputs;
+  project(inputs, { kernel, sysctlFile: saved, pagesFile, tuned }) {
+    const { transparentHugePages: wanted, transparentHugePagesAtBoot: _, tunedProfile, ...rest } = inputs;
     const pages = savedPages(pagesFile);
     return {
       inputs: {
@@ -57,6 +63,7 @@ export const hostKernelKind: Kind<HostKernelInputs, HostKernelFacts, object> = {
           ? {}
           : { transparentHugePages: kernel.transparentHugePages }),
         ...(pages === undefined ? {} : { transparentHugePagesAtBoot: pages }),
+        ...(tunedProfile === undefined ? {} : { tunedProfile: shownProfile(tuned) }),
       },
       outputs: {},
     };

@@ -1,6 +1,7 @@
 import type { Action } from "../actions/action";
 import type { FileFact } from "../facts/file";
 import { sysctlFile, THP_FILE, words } from "../facts/kernel";
+import type { TunedFact } from "../facts/tuned";
 import { sh, shJoin } from "../ssh/quote";
 import { equal } from "./canonical";
 import type { HostKernelFacts, HostKernelInputs } from "./hostKernel";
@@ -27,7 +28,23 @@ export function planKernel(want: HostKernelInputs, have: HostKernelFacts): Actio
     const why = `transparent huge pages are ${pages ?? "not there"}, wanted ${wanted}`;
     set.push({ do: "run", host, why, script: `printf '%s\\n' ${sh(wanted)} >${THP_FILE}` });
   }
-  return [...planFiles(want, have), ...set];
+  return [...planFiles(want, have), ...planProfile(want, have), ...set];
+}
+
+/** Before the settings: TuneD sets many, and then those of sysctl.d again (tuned-main.conf, reapply_sysctl). */
+function planProfile({ host, tunedProfile: wanted }: HostKernelInputs, { tuned }: HostKernelFacts): Action[] {
+  const found = shownProfile(tuned);
+  if (wanted === undefined || found === wanted) return [];
+  const why = `TuneD's profile is ${found === "" ? "not chosen" : found}, wanted ${wanted}`;
+  const script = `systemctl enable -q --now tuned.service\n${shJoin(["tuned-adm", "profile", ...wanted.split(" ")])}`;
+  return [{ do: "run", host, why, script }];
+}
+
+/** The profile, and what keeps it from being applied now or after a boot. */
+export function shownProfile(tuned: TunedFact | undefined): string {
+  if (tuned === undefined) return "none, TuneD is not installed";
+  if (!tuned.isActive) return `${tuned.profile} (tuned.service does not run)`.trim();
+  return tuned.isEnabled ? tuned.profile : `${tuned.profile} (tuned.service does not start with the host)`.trim();
 }
 
 /** What is set stays as it is until the host boots: nobody can know what it was before. */

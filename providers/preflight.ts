@@ -4,6 +4,7 @@ import { fileProbe } from "../facts/file";
 import type { FormerData } from "../facts/formerData";
 import { type HostFacts, observeHost, skewProbe } from "../facts/host";
 import { type KernelFact, kernelProbe } from "../facts/kernel";
+import { type TunedFact, tunedProbe } from "../facts/tuned";
 import { type Neighbour, neighboursProbe } from "../facts/neighbours";
 import type { PackagesFact, RepositoryFact } from "../facts/packages";
 import { packagingOf } from "../facts/packaging";
@@ -92,6 +93,8 @@ export interface NodeFacts {
   readonly skewMs: number;
   /** Where the inventory asks for something of it. */
   readonly kernel?: KernelFact;
+  /** Absent: nobody asked for it, or it is not installed. */
+  readonly tuned?: TunedFact;
   /** On a host with SELinux. */
   readonly labels?: LabelView;
   /** Of a data node, where there are tablespaces. */
@@ -223,13 +226,14 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
   const { packagesProbe, repositoryProbe } = packagingOf(familyLayout(inputs.family).packageManager);
   const wanted = inputs.kernels?.[node.host];
   const spaces = node.isWitness ? [] : directoriesOf(inputs.tablespaces);
-  const [host, packages, neighbours, conf, skewMs, kernel, found] = await Promise.all([
+  const [host, packages, neighbours, conf, skewMs, kernel, tuned, found] = await Promise.all([
     lookAt(ctx, inputs, node),
     ctx.ask(node.host, packagesProbe(inputs.packages)),
     ctx.ask(node.host, neighboursProbe(posix.dirname(directory))),
     ctx.ask(node.host, fileProbe(`${inputs.dataDirectory}/postgresql.conf`)),
     ctx.ask(node.host, skewProbe),
     wanted && ctx.ask(node.host, kernelProbe(Object.keys(wanted.sysctl).sort())),
+    wanted?.tunedProfile === undefined ? undefined : ctx.ask(node.host, tunedProbe),
     spaces.length === 0 ? [] : ctx.ask(node.host, spacesProbe(spaceQuestion(inputs, spaces))),
   ]);
   const question = host.selinux && labelQuestion(node.isWitness ? { ...inputs, tablespaces: undefined } : inputs);
@@ -254,6 +258,7 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
     skewMs,
     spaces: found,
     ...(kernel && { kernel }),
+    ...(tuned && { tuned }),
   };
   return host.selinux && labels ? { ...seen, labels: { mode: host.selinux, ...labels } } : seen;
 }

@@ -31,7 +31,7 @@ export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[]
       ...unitProblems(inputs, facts.host),
       ...clockProblems(facts),
       ...memoryProblems(inputs, node, facts),
-      ...kernelProblems(inputs.kernels?.[node.host], facts.kernel),
+      ...kernelProblems(inputs.kernels?.[node.host], facts.kernel, facts.tuned),
       ...ipcProblems(facts.host),
       ...labelProblems(inputs, facts),
       ...packageProblems(inputs, node, facts),

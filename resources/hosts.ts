@@ -94,9 +94,10 @@ function setKernels(
       const { kernel } = hostOf(inventory, host);
       if (kernel === undefined) return [];
       const here = inventory.clusters.filter(({ nodes }) => nodes.some((node) => node.host === host));
-      const { sysctl, transparentHugePages } = kernel;
+      const { sysctl, transparentHugePages, tunedProfile } = kernel;
       const pages = transparentHugePages && { transparentHugePages, transparentHugePagesAtBoot: transparentHugePages };
-      const inputs = { reach: reachOf(inventory, [host]), host, sysctl, sysctlAtBoot: sysctl, ...pages };
+      const profile = tunedProfile && { tunedProfile };
+      const inputs = { reach: reachOf(inventory, [host]), host, sysctl, sysctlAtBoot: sysctl, ...pages, ...profile };
       const names = here.map(({ name }) => name);
       const after = { dependsOn: names.flatMap((name) => preflights.get(name) ?? []) };
       return [[host, new HostKernel(`${host}-kernel`, inputs, after, names)] as const];

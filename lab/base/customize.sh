@@ -46,6 +46,7 @@ printf '%s\n' 'HostKey /etc/ssh/ssh_host_ed25519_key' 'PasswordAuthentication no
 
 chroot "$root" systemctl -q enable systemd-networkd ssh firewalld
 chroot "$root" systemctl -q mask console-getty.service getty.target systemd-udevd.service
+chroot "$root" systemctl -q disable tuned.service
 chroot "$root" systemctl -q disable apt-daily.timer apt-daily-upgrade.timer || true
 
 # Not a first boot: nothing to generate, nothing to ask.

@@ -18,6 +18,8 @@ suite(
   "firewalls",
   () => World.deployed(),
   ({ test }) => {
+    const addSix = (lab: Lab, host: keyof typeof SIX): Promise<string> =>
+      sh(lab, host, `ip -6 address add ${SIX[host]}/64 dev host0 nodad`);
     const rulesOf = (lab: Lab): Promise<string[]> =>
       Promise.all([sh(lab, "pg3", "ufw show added"), sh(lab, "pg2", "nft list ruleset")]);
     let before: string[] = [];
@@ -37,8 +39,7 @@ suite(
       const { lab } = world;
       const peers = HOSTS.map((host) => lab.host(host).address);
       await Promise.all([runUfw(lab, "pg3"), runNftables(lab, "pg2")]);
-      for (const [host, address] of Object.entries(SIX))
-        await sh(lab, host, `ip -6 address add ${address}/64 dev host0 nodad`);
+      for (const host of ["pg2", "pg3", OUTSIDER] as const) await addSix(lab, host);
       before = await rulesOf(lab);
       const started = world.stack.actions().length;
       const { stdout } = must(await world.preview(["--json"]));
@@ -130,6 +131,7 @@ iptables -A ufw-user-input -s 203.0.113.0/24 -p tcp -m tcp --dport 5432 -j ACCEP
     test("it boots with them, and the cluster is whole", async ({ lab }) => {
       await lab.poweroff("pg2");
       await lab.poweron("pg2");
+      await addSix(lab, "pg2");
       await awaitHealthy(lab, HOSTS);
       await expectOnlyPeers(lab);
       expect(await sh(lab, "pg3", "ufw status")).toMatch(OF_A_USER);

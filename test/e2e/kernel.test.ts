@@ -19,6 +19,10 @@ function kernel(world: World, sysctl: Record<string, number> | undefined): void 
   });
 }
 
+function profile(world: World, tuned_profile: string): void {
+  world.edit(({ defaults }) => Object.assign((defaults as { kernel?: object }).kernel ?? {}, { tuned_profile }));
+}
+
 suite(
   "settings of the hosts' kernels",
   () => World.deployed(),
@@ -60,11 +64,51 @@ suite(
       expect(await postmasters(world.lab, HOSTS)).toEqual(starts);
     });
 
+    test("TuneD is told its profile, and what somebody makes of that is put back", async (world) => {
+      const { lab } = world;
+      const active = (host: string): Promise<string> => sh(lab, host, "tuned-adm active");
+      profile(world, "virtual-guest");
+      const { output } = must(await world.preview());
+      expect(output).toContain("TuneD's profile is (tuned.service does not run), wanted virtual-guest");
+      must(await world.up(["--skip-preview"]));
+      for (const host of HOSTS) expect(await active(host)).toBe("Current active profile: virtual-guest");
+      must(await world.preview(["--expect-no-changes"]));
+      for (const [how, found] of [
+        ["tuned-adm profile powersave", "powersave"],
+        ["systemctl disable -q tuned", "virtual-guest (tuned.service does not start with the host)"],
+        ["systemctl stop tuned", "virtual-guest (tuned.service does not run)"],
+      ] as const) {
+        await sh(lab, "pg2", how);
+        const changes = changesOf(must(await world.preview(["--json"])).stdout);
+        expect(changes).toEqual([
+          { resource: "HostKernel pg2/kernel", property: "tunedProfile", found, wanted: "virtual-guest" },
+        ]);
+        must(await world.up(["--skip-preview"]));
+      }
+      expect(await active("pg2")).toBe("Current active profile: virtual-guest");
+      expect(await value(world, "pg2", BACKLOG)).toBe("8192");
+      must(await world.preview(["--expect-no-changes"]));
+      expect(await postmasters(lab, HOSTS)).toEqual(starts);
+    });
+
+    test("a profile that TuneD does not have is refused by a preview, as is a host without TuneD", async (world) => {
+      profile(world, "no-such-profile");
+      await sh(world.lab, "pg3", "mv /usr/sbin/tuned-adm /run/");
+      tells(
+        await world.preview(),
+        /pg1: cluster main: TuneD has no profile no-such-profile; it has .*virtual-guest/,
+        /pg3: cluster main: TuneD is not installed/,
+      );
+      await sh(world.lab, "pg3", "mv /run/tuned-adm /usr/sbin/");
+      profile(world, "virtual-guest");
+    });
+
     test("are there again after the host has lost power", async (world) => {
       await world.lab.poweroff("pg3");
       await world.lab.poweron("pg3");
       await awaitHealthy(world.lab, HOSTS);
       expect(await value(world, "pg3", BACKLOG)).toBe("8192");
+      expect(await sh(world.lab, "pg3", "tuned-adm active")).toBe("Current active profile: virtual-guest");
     });
 
     test("that a kernel does not have, and those that cannot be changed there, are refused by a preview", async (world) => {

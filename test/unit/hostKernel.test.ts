@@ -5,7 +5,8 @@ import type { Claims } from "../../providers/claims";
 import { type HostKernelFacts, type HostKernelInputs, hostKernelKind } from "../../providers/hostKernel";
 import { kernelProblems } from "../../providers/preflightKernel";
 import { FILES } from "../../providers/hostKernelPlan";
-import { file, outline, scripts } from "./kindFixture";
+import { type TunedFact, tunedProbe } from "../../facts/tuned";
+import { file, outline, parsed, scripts } from "./kindFixture";
 
 const sysctl = { "vm.overcommit_memory": "2", "net.ipv4.tcp_wmem": "4096 16384 4194304" };
 const want: HostKernelInputs = {
@@ -114,7 +115,8 @@ test("deleted, its files go; deleted again, nothing happens", () => {
 });
 
 describe("before anything is done, a preview refuses", () => {
-  const refusals = (have: KernelFact): string[] => kernelProblems({ sysctl, transparentHugePages: "never" }, have);
+  const refusals = (have: KernelFact): string[] =>
+    kernelProblems({ sysctl, transparentHugePages: "never" }, have, undefined);
   const { kernel: fine } = converged;
 
   test("a setting that the kernel does not have", () => {
@@ -133,6 +135,54 @@ describe("before anything is done, a preview refuses", () => {
   });
 
   test("nothing of a host that is as wanted", () => expect(refusals(fine)).toEqual([]));
+});
+
+describe("TuneD's profile", () => {
+  const tuned = parsed(
+    tunedProbe,
+    "active active\nenabled enabled\nprofile throughput-performance\nknown postgresql\nknown throughput-performance\n",
+  );
+  const wanted = { ...want, tunedProfile: "throughput-performance" };
+  const have = (over: Partial<TunedFact>): HostKernelFacts => ({
+    ...converged,
+    tuned: { ...(tuned as TunedFact), ...over },
+  });
+
+  test("is looked at only where the inventory names one", () => {
+    expect(hostKernelKind.plan(wanted, have({}))).toEqual([]);
+    expect(hostKernelKind.project(wanted, have({})).inputs).toEqual(wanted);
+    expect(hostKernelKind.plan(want, have({ profile: "powersave" }))).toEqual([]);
+    expect(projected(have({ profile: "powersave" }))).toEqual(want);
+  });
+
+  test.each<[Partial<TunedFact>, string, string]>([
+    [{ profile: "powersave" }, "powersave", "powersave"],
+    [{ profile: "" }, "", "not chosen"],
+    [{ isActive: false }, "throughput-performance (tuned.service does not run)", ""],
+    [{ isEnabled: false }, "throughput-performance (tuned.service does not start with the host)", ""],
+  ])("%p is shown, and put right before the settings are", (over, shown, said) => {
+    expect(hostKernelKind.project(wanted, have(over)).inputs.tunedProfile).toBe(shown);
+    const off = { ...have(over), kernel: { ...converged.kernel, sysctl: { ...sysctl, "vm.overcommit_memory": "0" } } };
+    const actions = hostKernelKind.plan(wanted, off);
+    expect(actions.map(({ why }) => why)).toEqual([
+      `TuneD's profile is ${said || shown}, wanted throughput-performance`,
+      "vm.overcommit_memory is 0, wanted 2",
+    ]);
+    expect(scripts(actions.slice(0, 1))).toBe(
+      "systemctl enable -q --now tuned.service\n'tuned-adm' 'profile' 'throughput-performance'",
+    );
+  });
+
+  test("is refused by a preview where TuneD is not installed, or does not know it", () => {
+    const problems = (profile: string, has: TunedFact | undefined): string[] =>
+      kernelProblems({ sysctl: {}, tunedProfile: profile }, converged.kernel, has);
+    expect(problems("postgresql throughput-performance", tuned)).toEqual([]);
+    expect(problems("postgresql fast", tuned)).toEqual([
+      "TuneD has no profile fast; it has postgresql, throughput-performance",
+    ]);
+    const [none] = problems("postgresql", parsed(tunedProbe, ""));
+    expect(none).toMatch(/^TuneD is not installed.*wants its profile postgresql.*sudo dnf install tuned/);
+  });
 });
 
 test("the question, asked of this machine's own kernel, finds what its files hold", () => {

@@ -43,14 +43,22 @@ export const EVERYTHING: Json = {
       jump: "h1",
     },
     repository: { ...repository, key: KEY, key_fingerprint: ED25519_PRINT },
-    kernel: { sysctl: { "net.ipv4.tcp_wmem": "4096 16384 4194304" }, transparent_huge_pages: "never" },
+    kernel: {
+      sysctl: { "net.ipv4.tcp_wmem": "4096 16384 4194304" },
+      transparent_huge_pages: "never",
+      tuned_profile: "powersave",
+    },
   },
   hosts: {
     h1: { address: "192.0.2.1" },
     h2: {
       address: "192.0.2.2",
       family: "debian",
-      kernel: { sysctl: { "kernel.core_pattern": "core" }, transparent_huge_pages: "madvise" },
+      kernel: {
+        sysctl: { "kernel.core_pattern": "core" },
+        transparent_huge_pages: "madvise",
+        tuned_profile: "virtual-guest",
+      },
       ssh: {
         user: "ops",
         key_file: "id_ops",
