@@ -52,10 +52,14 @@ export async function debianSource(): Promise<string> {
 const machineRepositories = (): Promise<string> =>
   must(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
 
-/** The whole command line of the bootstrap; the hook's directory and names travel in the environment. */
+/**
+ * The whole command line of the bootstrap; the hook's directory and names travel in the environment. In a mount namespace of
+ * its own: mmdebstrap that is killed leaves what it has mounted, and nobody could remove the draft after that.
+ */
 export function mmdebstrapArgv(root: string, mirror: string): string[] {
   const dpkg = ["force-unsafe-io", ...["man", "doc", "locale"].map((dir) => `path-exclude=/usr/share/${dir}/*`)];
   return [
+    ...["unshare", "--mount", "--propagation", "private"],
     ...[
       "mmdebstrap",
       "--mode=root",

@@ -188,6 +188,13 @@ describe("command lines", () => {
 
   test("the base image holds no PostgreSQL", () => {
     expect(mmdebstrapArgv("/root", "http://mirror/debian").join(" ")).not.toMatch(/postgres|repmgr/);
+    expect(mmdebstrapArgv("/root", "http://mirror/debian").slice(0, 5)).toEqual([
+      "unshare",
+      "--mount",
+      "--propagation",
+      "private",
+      "mmdebstrap",
+    ]);
   });
 });
 
