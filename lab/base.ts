@@ -97,6 +97,7 @@ async function build(image: HostImage, progress: Progress): Promise<void> {
   const mirror = debianMirror(await machineRepositories());
   await must(mmdebstrapArgv(join(`${dir}.draft`, "root"), mirror), {
     deadlineMs: 15 * 60_000,
+    ownGroup: true,
     env: {
       ...process.env,
       LAB_CUSTOMIZE: customizeScript(),

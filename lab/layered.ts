@@ -40,6 +40,7 @@ export async function buildLayer(
   await must(argv, {
     deadlineMs: 15 * 60_000,
     what: `build the ${image.name} image`,
+    ownGroup: true,
     env: {
       ...process.env,
       LAB_BASE: base.lower.join(":"),

@@ -8,7 +8,7 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** What to call this run in errors; default the command line. */
   readonly what?: string;
-  /** Kill the children too when the deadline passes; a Ctrl-C at the terminal then reaches none of them. */
+  /** Its children are killed with it, when the deadline passes, and when this process is told to end, or ends. */
   readonly ownGroup?: boolean;
 }
 
@@ -29,6 +29,37 @@ function lines(onLine: (line: string) => void): (chunk: string) => void {
   };
 }
 
+const groups = new Set<number>();
+let isWatched = false;
+
+/** However this process ends, short of a SIGKILL: what it has begun, such as an image, is of no use to anybody. */
+function endWithUs(group: number): void {
+  groups.add(group);
+  if (isWatched) return;
+  isWatched = true;
+  process.once("exit", endGroups);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    const end = (): void => {
+      endGroups();
+      if (process.listenerCount(signal) > 1) return;
+      // Nobody else wants to do something first, so it does what it does without us.
+      process.removeListener(signal, end);
+      process.kill(process.pid, signal);
+    };
+    process.on(signal, end);
+  }
+}
+
+function endGroups(): void {
+  for (const group of groups) {
+    try {
+      process.kill(-group, "SIGKILL");
+    } catch {
+      // It has ended a moment ago.
+    }
+  }
+}
+
 /**
  * Runs a program without a shell and returns whatever exit code it ends with (128 + signal as a shell counts).
  * @throws Error when it cannot be started, or did not end within deadlineMs (default 60 s; it is killed then)
@@ -39,6 +70,12 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
   return new Promise((resolve, reject) => {
     const { env = process.env, ownGroup: detached = false, what = argv.join(" ") } = options;
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env, detached });
+    const { pid } = child;
+    if (detached && pid !== undefined) endWithUs(pid);
+    const settle = (): void => {
+      clearTimeout(timer);
+      if (pid !== undefined) groups.delete(pid);
+    };
     const out = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"] as const) {
       const feed = options.onLine && lines(options.onLine);
@@ -48,15 +85,15 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
       });
     }
     const timer = setTimeout(() => {
-      if (child.pid !== undefined) process.kill(detached ? -child.pid : child.pid, "SIGKILL");
+      if (pid !== undefined) process.kill(detached ? -pid : pid, "SIGKILL");
       reject(new Error(`${what}: no end within ${deadlineMs} ms; last output: ${tail(out)}`));
     }, deadlineMs);
     child.on("error", (error) => {
-      clearTimeout(timer);
+      settle();
       reject(new Error(`cannot run ${program}: ${error.message}`, { cause: error }));
     });
     child.on("close", (code) => {
-      clearTimeout(timer);
+      settle();
       resolve({ code: code ?? 137, ...out });
     });
     child.stdin.on("error", () => undefined);

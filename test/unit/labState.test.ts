@@ -19,6 +19,7 @@ import { must, run } from "../../lab/run";
 import { collectLayers, freezeDisks, imagesOf, readSnapshot, writeSnapshot } from "../../lab/snapshots";
 import { type LabState, readState, writeState } from "../../lab/state";
 import { until } from "../../lab/wait";
+import { projectRoot } from "../../scripts/projectRoot";
 
 let dir: string;
 let child: ChildProcess | undefined;
@@ -176,15 +177,37 @@ describe("running and waiting", () => {
     await expect(must(["sh", "-c", "echo why >&2; exit 3"])).rejects.toThrow(/exit code 3: why/);
   });
 
+  const isAlive = (pid: string): boolean =>
+    existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z");
+
   test("a deadline ends the program's children too, and tells the last output", async () => {
     const file = join(dir, "pid");
     const script = `echo begun; sleep 60 & echo $! > ${file}; wait`;
     const late = run(["sh", "-c", script], { deadlineMs: 300, what: "the long one", ownGroup: true });
     await expect(late).rejects.toThrow(/the long one: no end within 300 ms; last output: begun/);
     const pid = readFileSync(file, "utf8").trim();
-    const alive = (): boolean =>
-      existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z");
-    await until("the child gone", 2_000, () => !alive() || "alive");
+    await until("the child gone", 2_000, () => !isAlive(pid) || "alive");
+  });
+
+  test.each<[string, NodeJS.Signals, string, number | null]>([
+    ["nobody else heeds it", "SIGTERM", "", null],
+    [
+      "somebody does something first",
+      "SIGINT",
+      "process.once('SIGINT', () => setTimeout(() => process.exit(7), 50))",
+      7,
+    ],
+  ])("who tells us to end ends the program's children, too, where %s", async (_, signal, more, code) => {
+    const file = join(dir, "pid");
+    const argv = JSON.stringify(["sh", "-c", `sleep 60 & echo $! > ${file}; wait`]);
+    const program = `require(${JSON.stringify(join(projectRoot(), "bin/lab/run.js"))}).run(${argv}, { ownGroup: true }).catch(() => 0); ${more}`;
+    const child = spawn(process.execPath, ["-e", program], { stdio: "ignore" });
+    const ended = new Promise<unknown[]>((resolve) => child.once("exit", (...how) => resolve(how)));
+    await until("the child begun", 10_000, () => (existsSync(file) && readFileSync(file, "utf8") !== "") || "not yet");
+    const pid = readFileSync(file, "utf8").trim();
+    child.kill(signal);
+    expect(await ended).toEqual([code, code === null ? signal : null]);
+    await until("the child's child gone", 2_000, () => !isAlive(pid) || "alive");
   });
 
   test("a condition that never holds ends with the last thing seen", async () => {
