@@ -12,6 +12,8 @@ export interface InstanceQuestion {
   readonly binDirectory: string;
   readonly socketDirectory: string;
   readonly repmgrdUnit: string;
+  /** Where its daemon writes its process id; absent where others have written the unit. */
+  readonly repmgrdPidFile?: string;
   /** Where the fence leaves why it stopped this instance; absent where there is none. */
   readonly fenceMark?: string;
   /** The file of the unit that starts it; absent where others have written that. */
@@ -82,7 +84,7 @@ export function instanceProbe(q: InstanceQuestion): Probe<InstanceFacts> {
     nothing: NOTHING,
     script: `d=${sh(q.dataDirectory)}
 cd /
-echo repmgrd=$(systemctl is-active ${sh(q.repmgrdUnit)})
+${repmgrdState(q)}
 ${SELINUX_MODE}
 if [ ! -e "$d" ]; then echo data=absent; exit 0; fi
 stat -c 'ownership=%U:%G 0%a' "$d"
@@ -120,6 +122,18 @@ esac`,
       return parseInstance(stdout);
     },
   };
+}
+
+/** Shell: systemd's word on repmgrd. A process of the unit that has begun its work tells it as well, without one of systemctl. */
+function repmgrdState({ repmgrdUnit: unit, repmgrdPidFile: file = "" }: InstanceQuestion): string {
+  return `repmgrd() {
+  if [ -s ${sh(file)} ] && read -r pid <${sh(file)} && [ -r "/proc/$pid/cgroup" ]; then
+    while IFS= read -r line; do case $line in */${sh(unit)}) echo active && return ;; esac; done <"/proc/$pid/cgroup"
+  fi
+  systemctl is-active ${sh(unit)} || :
+}
+printf repmgrd=
+repmgrd`;
 }
 
 /** @throws Error when a line that must be there is missing */

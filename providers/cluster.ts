@@ -1,4 +1,4 @@
-import { clusterPaths, familyLayout, shortUnit, unitPath } from "../families";
+import { clusterPaths, type ClusterPaths, familyLayout, shortUnit, unitPath } from "../families";
 import type { ClusterLayout, Family } from "../config/types";
 import { instanceProbe, type InstanceFacts, type InstanceQuestion } from "../facts/instance";
 import type { RunningFacts } from "../facts/running";
@@ -58,9 +58,13 @@ export function instanceOf(inputs: ClusterInputs): Probe<InstanceFacts> {
     binDirectory: familyLayout(inputs.family).binDirectory(inputs.version),
     socketDirectory: paths.socketDirectory,
     repmgrdUnit: paths.repmgrdUnit,
-    ...(inputs.layout === undefined ? { fenceMark: paths.fenceMark, unitFile: unitPath(paths.postgresqlUnit) } : {}),
+    ...(inputs.layout === undefined ? ofOurUnits(paths) : {}),
   };
   return instanceProbe(question);
+}
+
+function ofOurUnits({ fenceMark, postgresqlUnit, repmgrdPidFile }: ClusterPaths): Partial<InstanceQuestion> {
+  return { fenceMark, unitFile: unitPath(postgresqlUnit), repmgrdPidFile };
 }
 
 /** @throws Unreachable when any host of the cluster cannot be asked: roles are never guessed */

@@ -197,6 +197,7 @@ describe("the probe itself, run for real with a psql of the test", () => {
       binDirectory: bin,
       socketDirectory: "/run",
       repmgrdUnit: "r",
+      repmgrdPidFile: join(scratch, "it's the pid"),
       fenceMark: join(scratch, "it's the mark"),
       unitFile: join(scratch, "it's the unit"),
     });
@@ -220,6 +221,7 @@ describe("the probe itself, run for real with a psql of the test", () => {
       binDirectory: bin,
       socketDirectory: "/run",
       repmgrdUnit: "r",
+      repmgrdPidFile: join(scratch, "it's the pid"),
       fenceMark: join(scratch, "it's the mark"),
       unitFile: join(scratch, "it's the unit"),
     });
@@ -276,6 +278,19 @@ describe("the probe itself, run for real with a psql of the test", () => {
   test("a postmaster.pid that somebody else's process has by now", () => {
     psql(answer(sqlAnswer), ":");
     expect(parseInstance(look({ alive: false }).stdout)).toMatchObject({ data: "present", alive: false });
+  });
+
+  test("a pid file of repmgrd's that names nobody, or a process of something else, is no word of systemd's", () => {
+    const file = join(scratch, "it's the pid");
+    for (const pid of ["", "999999999", String(process.pid)]) {
+      writeFileSync(file, `${pid}\n`);
+      for (const word of ["activating", "failed"]) {
+        program("systemctl", `echo ${word}; exit 3`);
+        expect([pid, parseInstance(look({ alive: false }).stdout).repmgrd]).toEqual([pid, word]);
+      }
+    }
+    rmSync(file);
+    program("systemctl", "echo active");
   });
 
   test("a unit that was written since its last start", () => {
