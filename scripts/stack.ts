@@ -29,6 +29,10 @@ export class LocalStack {
     readonly environment: Readonly<Record<string, string>>,
   ) {}
 
+  get name(): string {
+    return this.request.name;
+  }
+
   /** Every change that was made on a host, a line of JSON each. */
   get actionLog(): string {
     return join(this.request.state, "actions.jsonl");

@@ -6,35 +6,49 @@ import { LocalStack } from "../../scripts/stack";
 import { seconds } from "./support/deadlines";
 import { type InventoryFile, OUTSIDER, yaml } from "./support/inventory";
 import { DATA } from "./support/layout";
-import { sh, sql } from "./support/oracle";
+import { sh, sql, systemIdentifier } from "./support/oracle";
 import { CANARIES, SECRETS } from "./support/secrets";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
 
 type Tree = Record<string, unknown>;
 
+/** A host for a third environment, which no other suite has. */
+const LAST = "pg5";
+const LAB_OF_ALL = 5;
 const SLOW = "show log_min_duration_statement";
 
 suite(
-  "dev and staging are two stacks over one common inventory",
-  () => World.deployed(),
+  "dev, staging and prod are three stacks over one common inventory",
+  async () => {
+    const world = await World.deployed();
+    await world.lab.up(LAB_OF_ALL);
+    return world;
+  },
   ({ test }) => {
     let staging: LocalStack;
+    let prod: LocalStack;
     const requirements: Tree = { promoted: true };
 
     /** Types the command as a person with both stacks would. */
-    const promote = ({ stack }: World, ...more: string[]): Promise<Finished> =>
+    const promoteBetween = (from: LocalStack, to: LocalStack, ...more: string[]): Promise<Finished> =>
       runChild({
         what: "npm run promote",
         command: "npm",
         args: [
-          ...["run", "--silent", "promote", "--", "e2e", "staging", ...more],
-          ...["--from-config-file", stack.configFile, "--config-file", staging.configFile],
+          ...["run", "--silent", "promote", "--", from.name, to.name, ...more],
+          ...["--from-config-file", from.configFile, "--config-file", to.configFile],
         ],
         cwd: projectRoot(),
-        env: { ...process.env, ...stack.environment },
+        env: { ...process.env, ...from.environment },
         deadlineMs: seconds(120),
       });
+    const promote = ({ stack }: World, ...more: string[]): Promise<Finished> => promoteBetween(stack, staging, ...more);
+
+    const open = ({ cli, state }: World, name: string): Promise<LocalStack> => {
+      const inventory = join(state, `${name}.yml`);
+      return LocalStack.open({ cli, project: projectRoot(), state, name, inventory, secrets: SECRETS });
+    };
 
     /** The cluster as the suites know it, in two files. */
     const writeDev = (world: World, slow: string): void => {
@@ -50,16 +64,16 @@ suite(
       });
     };
 
-    const writeStaging = (world: World): void =>
-      put(world, "staging.yml", {
+    /** An environment of one host. */
+    const writeSmall = (world: World, name: string, host: string, require: Tree): void =>
+      put(world, `${name}.yml`, {
         extends: "common.yml",
-        require: requirements,
+        require,
         defaults: world.inventory.defaults,
-        hosts: { [OUTSIDER]: { address: world.lab.host(OUTSIDER).address } },
-        postgresql_clusters: {
-          main: { failover: "manual", nodes: { n1: { id: 1, host: OUTSIDER, role: "primary" } } },
-        },
+        hosts: { [host]: { address: world.lab.host(host).address } },
+        postgresql_clusters: { main: { failover: "manual", nodes: { n1: { id: 1, host, role: "primary" } } } },
       });
+    const writeStaging = (world: World): void => writeSmall(world, "staging", OUTSIDER, requirements);
 
     const put = ({ state }: World, name: string, inventory: Tree): void =>
       writeFileSync(join(state, name), yaml(inventory as unknown as InventoryFile));
@@ -73,23 +87,19 @@ suite(
       return (await git("rev-parse", "HEAD")).stdout.trim();
     };
 
-    const recorded = (): boolean => readFileSync(staging.configFile, "utf8").includes("promoted");
-    const outputs = async (): Promise<Tree> => (await staging.outputs()) as Tree;
+    const recorded = (of = staging): boolean => readFileSync(of.configFile, "utf8").includes("promoted");
+    const outputs = async (of = staging): Promise<Tree> => (await of.outputs()) as Tree;
+    /** What each environment runs with, as its own server says. */
+    const running = ({ lab }: World): Promise<string[]> =>
+      Promise.all(["pg1", OUTSIDER, LAST].map((host) => sql(lab, host, SLOW)));
 
     test("the deployed cluster as dev: two files instead of one change nothing", async (world) => {
       writeDev(world, "1s");
       must(await world.preview(["--expect-no-changes"]));
       writeStaging(world);
-      const { cli, state } = world;
-      const inventory = join(state, "staging.yml");
-      staging = await LocalStack.open({
-        cli,
-        project: projectRoot(),
-        state,
-        name: "staging",
-        inventory,
-        secrets: SECRETS,
-      });
+      staging = await open(world, "staging");
+      writeSmall(world, "prod", LAST, { promoted: true });
+      prod = await open(world, "prod");
     });
 
     test("staging, which requires it, is not deployed before anything was promoted to it", async () => {
@@ -171,6 +181,17 @@ suite(
       expect(await world.stack.outputs()).not.toHaveProperty("promoted");
     });
 
+    test("prod is deployed from staging on a third host; none of the three changes another", async (world) => {
+      must(await promoteBetween(staging, prod, "--yes"));
+      must(await prod.up(undefined, ["--skip-preview"]));
+      expect((await outputs(prod)).promoted).toMatchObject({ from: "staging", deployed: "as promoted" });
+      const identifiers = await Promise.all(["pg1", OUTSIDER, LAST].map((host) => systemIdentifier(world.lab, host)));
+      expect(new Set(identifiers).size).toBe(3);
+      const stacks = [world.stack, staging, prod];
+      const reviews = await Promise.all(stacks.map((stack) => stack.preview(undefined, ["--expect-no-changes"])));
+      reviews.forEach(must);
+    });
+
     test("when the common inventory moves on, staging refuses it, or says so where it does not require it", async (world) => {
       writeDev(world, "2s");
       const refused = await staging.preview();
@@ -192,9 +213,25 @@ suite(
       must(await world.up(["--skip-preview"]));
       const done = must(await promote(world, "--yes"));
       expect(done.output).toMatch(new RegExp(`what changes: git diff [0-9a-f]{40} ${revision} -- `));
+      const tooFar = await promoteBetween(staging, prod, "--yes");
+      expect(tooFar).toMatchObject({
+        code: 2,
+        output: expect.stringMatching(/Type "pulumi up --stack staging" first/),
+      });
       must(await staging.up(undefined, ["--skip-preview"]));
-      expect(await sql(world.lab, OUTSIDER, SLOW)).toBe("2s");
+      expect(await running(world)).toEqual(["2s", "2s", "1s"]);
       expect((await outputs()).promoted).toMatchObject({ revision, deployed: "as promoted" });
+    });
+
+    test("and from there to prod, which stays as it was until it is promoted and deployed", async (world) => {
+      const early = await prod.up(undefined, ["--skip-preview"]);
+      expect(early.code).not.toBe(0);
+      expect(early.output).toMatch(/require\.promoted: \S+common\.yml is not as it was promoted from staging at /);
+      must(await promoteBetween(staging, prod, "--yes"));
+      expect(await running(world)).toEqual(["2s", "2s", "1s"]);
+      must(await prod.up(undefined, ["--skip-preview"]));
+      expect(await running(world)).toEqual(["2s", "2s", "2s"]);
+      must(await prod.preview(undefined, ["--expect-no-changes"]));
     });
   },
 );
