@@ -11,15 +11,23 @@ const BACKDATED_MS = 3_600_000;
 const AUTHORITY_DAYS = 3_650;
 const OWN = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
-/** What a certificate that is signed here says. */
-export interface CertificateRequest {
+interface SigningRequest {
   /** PEM; the one of these that belongs to the key signs. */
   readonly authorities: readonly X509Certificate[];
   /** PEM. Secret. */
   readonly authorityKey: string;
   readonly name: string;
-  readonly names: readonly string[];
   readonly days: number;
+}
+
+/** What a server's certificate that is signed here says. */
+export interface CertificateRequest extends SigningRequest {
+  readonly names: readonly string[];
+}
+
+/** What a client's says: the role that it logs in as, and in its unit which of its clients it is. */
+export interface LoginRequest extends SigningRequest {
+  readonly unit: string;
 }
 
 /** An authority of one's own, PEM: its certificate for everybody, and its private key. */
@@ -46,8 +54,32 @@ export async function makeAuthority(name: string): Promise<{ certificate: string
  * A new private key with a certificate for a server, PEM, in this order.
  * @throws Error when the key is none of the authorities', or of a kind that does not sign here
  */
-export async function makeCertificate(request: CertificateRequest): Promise<string> {
-  const { authorities, name, names, days } = request;
+export function makeCertificate(request: CertificateRequest): Promise<string> {
+  return sign(request, { CN: [request.name] }, [
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+    new x509.SubjectAlternativeNameExtension(
+      request.names.map((value) => ({ type: isIP(value) === 0 ? ("dns" as const) : ("ip" as const), value })),
+    ),
+  ]);
+}
+
+/**
+ * A new private key with a certificate for a client, PEM, in this order.
+ * @throws Error when the key is none of the authorities', or of a kind that does not sign here
+ */
+export function makeLoginCertificate(request: LoginRequest): Promise<string> {
+  // The server compares the first CN that it finds with the role (PostgreSQL documentation, "Certificate Authentication").
+  return sign(request, { CN: [request.name], OU: [request.unit] }, [
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
+  ]);
+}
+
+async function sign(
+  request: SigningRequest,
+  { CN, OU = [] }: { readonly CN: string[]; readonly OU?: string[] },
+  purpose: readonly x509.Extension[],
+): Promise<string> {
+  const { authorities, days } = request;
   const key = createPrivateKey(request.authorityKey);
   const authority = authorities.find((known) => known.checkPrivateKey(key));
   if (authority === undefined) throw new Error("the private key belongs to none of the authorities");
@@ -57,7 +89,7 @@ export async function makeCertificate(request: CertificateRequest): Promise<stri
   const issuer = new x509.X509Certificate(authority.raw);
   const certificate = await x509.X509CertificateGenerator.create({
     ...lifeFromNow(days),
-    subject: [{ CN: [name] }],
+    subject: [{ CN }, ...(OU.length === 0 ? [] : [{ OU }])],
     issuer: issuer.subjectName.toJSON(),
     publicKey: keys.publicKey,
     signingKey: await webcrypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]),
@@ -65,10 +97,7 @@ export async function makeCertificate(request: CertificateRequest): Promise<stri
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension(
-        names.map((value) => ({ type: isIP(value) === 0 ? ("dns" as const) : ("ip" as const), value })),
-      ),
+      ...purpose,
       await x509.AuthorityKeyIdentifierExtension.create(issuer),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],

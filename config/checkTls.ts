@@ -53,8 +53,14 @@ function checkCertificates(
   authorities: readonly X509Certificate[],
 ): void {
   const at = ["postgresql_clusters", name, "tls"];
-  const { certificates = {}, ca_key_secret: caKey } = tls ?? {};
+  const { certificates = {}, ca_key_secret: caKey, replication_certificates: logins = "none" } = tls ?? {};
   if (caKey !== undefined) checked.report([...at, "ca_key_secret"], "with 'certificates' nothing is signed: remove it");
+  if (logins !== "none") {
+    checked.report(
+      [...at, "replication_certificates"],
+      "'up' makes these certificates, and with 'certificates' it signs nothing: remove 'certificates' and put the private key of an authority into the secret that 'ca_key_secret' names, or leave it at none",
+    );
+  }
   for (const node of Object.keys(certificates).filter((known) => !Object.hasOwn(nodes, known))) {
     checked.report([...at, "certificates", node], unknownName("node", node, Object.keys(nodes)));
   }

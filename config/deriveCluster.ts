@@ -1,4 +1,4 @@
-import { familyLayout } from "../families";
+import { clusterPaths, familyLayout } from "../families";
 import { DEFAULTS, LIMITS } from "./defaults";
 import { deriveDatabases, deriveRemoved, deriveRoles, deriveTablespaces } from "./deriveContent";
 import { plainDirectory } from "./directory";
@@ -75,7 +75,7 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
     startWithoutPeers: raw.start_without_peers,
     eventCommand: raw.events.command,
     synchronous: raw.synchronous,
-    monitoring: deriveMonitoring(raw.monitoring, data, settings.ssl_cert_file),
+    monitoring: deriveMonitoring(raw.monitoring, data, certificateFiles(name, raw, { family, settings })),
     repmgrOptions: deriveRepmgrOptions(raw),
     repmgrPasswordSecret: repmgrSecret(name, raw),
     ...(raw.repmgr.superuser ? {} : { limitedRole: true }),
@@ -88,6 +88,17 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
     protect: raw.protect,
     allowDataLoss: raw.allow_data_loss,
   };
+}
+
+/** Those of a node that may expire. */
+function certificateFiles(
+  cluster: string,
+  { tls }: RawCluster,
+  { family, settings }: Pick<ClusterSpec, "family" | "settings">,
+): string[] {
+  const { loginCertificate } = clusterPaths({ family, cluster, dataDirectory: "" });
+  const hasLogins = tls !== undefined && tls.replication_certificates !== "none";
+  return [settings.ssl_cert_file ?? [], hasLogins ? loginCertificate : []].flat();
 }
 
 function deriveNodes(cluster: string, raw: RawCluster, inventory: RawInventory, read: ReadFile): NodeSpec[] {

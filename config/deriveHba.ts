@@ -13,13 +13,15 @@ const LOOPBACK = ["127.0.0.1/32", "::1/128"];
 export function deriveHba(raw: RawCluster, nodes: readonly NodeSpec[]): HbaRule[] {
   if (raw.layout !== undefined) return [];
   const type = overNetwork(raw);
+  // "cert" compares the name in the certificate with the role (PostgreSQL documentation, "Certificate Authentication").
+  const method = raw.tls?.replication_certificates === "required" ? "cert" : SCRAM;
   const peers = [...new Set([...LOOPBACK, ...nodes.map((node) => hostAddress(node.address))])];
   return [
     { type: "local", database: "all", user: "postgres", method: "peer" },
     { type: "local", database: "replication", user: "repmgr", method: SCRAM },
     ...peers.flatMap((address): HbaRule[] => [
-      { type, database: "repmgr", user: "repmgr", address, method: SCRAM },
-      { type, database: "replication", user: "repmgr", address, method: SCRAM },
+      { type, database: "repmgr", user: "repmgr", address, method },
+      { type, database: "replication", user: "repmgr", address, method },
     ]),
     ...raw.hba.map(({ type, database, user, address, method, options }) => ({
       ...{ type, database, user, address, method },

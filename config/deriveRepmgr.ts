@@ -11,6 +11,7 @@ export interface RepmgrPaths {
   readonly configFile: string;
   readonly passFile: string;
   readonly authorities: string;
+  readonly loginCertificate: string;
   readonly failoverValidation: string;
   readonly fence: string;
   readonly event: string;
@@ -110,12 +111,14 @@ const SILENCE = { keepalives_idle: 5, keepalives_interval: 1, keepalives_count: 
 export function nodeConninfo(
   cluster: ClusterSpec,
   node: NodeSpec,
-  { passFile, authorities }: Pick<RepmgrPaths, "passFile" | "authorities">,
+  { passFile, authorities, loginCertificate }: Pick<RepmgrPaths, "passFile" | "authorities" | "loginCertificate">,
 ): string {
   if (node.repmgrOptions.conninfo !== undefined) return node.repmgrOptions.conninfo;
   const parts = { host: node.address, port: cluster.port, user: "repmgr", dbname: "repmgr", connect_timeout: 2 };
   const checks = cluster.tls?.areNodesVerified === true ? { sslmode: "verify-full", sslrootcert: authorities } : {};
-  const pairs = Object.entries({ ...parts, ...SILENCE, passfile: passFile, ...checks });
+  const hasLogin = cluster.tls?.loginCertificates !== undefined;
+  const shows = hasLogin ? { sslcert: loginCertificate, sslkey: loginCertificate } : {};
+  const pairs = Object.entries({ ...parts, ...SILENCE, passfile: passFile, ...checks, ...shows });
   return pairs.map(([key, value]) => `${key}=${conninfoValue(String(value))}`).join(" ");
 }
 

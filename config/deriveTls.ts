@@ -21,9 +21,14 @@ export function nodeNames({ names }: RawTls, node: RawNode, hosts: RawInventory[
   return [...new Set(all.filter(isAddress))].sort();
 }
 
-export function deriveTls({ ca_file: file, nodes }: RawTls, read: ReadFile): TlsSpec {
+export function deriveTls({ ca_file: file, nodes, replication_certificates: logins }: RawTls, read: ReadFile): TlsSpec {
   const authorities = pemOf(read(["tls", "ca_file"], file));
-  return { authorities, caFile: basename(file), areNodesVerified: nodes === "verify-full" };
+  return {
+    authorities,
+    caFile: basename(file),
+    areNodesVerified: nodes === "verify-full",
+    ...(logins === "none" ? {} : { loginCertificates: logins }),
+  };
 }
 
 /** What a node presents; undefined in a cluster without TLS. */

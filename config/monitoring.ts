@@ -16,7 +16,11 @@ export const THRESHOLDS = {
     ...{ warning: 500_000_000, critical: 1_000_000_000 },
     about: "The oldest transaction or multixact of a database is so many back.",
   },
-  certificate_days: { warning: 30, critical: 7, about: "The certificate of 'ssl_cert_file' expires in so many days." },
+  certificate_days: {
+    warning: 30,
+    critical: 7,
+    about: "The certificate of 'ssl_cert_file', or that of 'replication_certificates', expires in so many days.",
+  },
   backup_hours: { warning: 26, critical: 50, about: "The last backup is so many hours old." },
 } as const;
 export type ThresholdName = keyof typeof THRESHOLDS;
@@ -33,22 +37,22 @@ export interface MonitoringSpec {
   readonly textfileDirectory: string;
   /** Absent: no backup is declared. */
   readonly backupStamp?: string;
-  /** Absent: the server has no certificate. */
-  readonly certificate?: string;
+  /** Files; none where the server has no certificate. */
+  readonly certificates: readonly string[];
   readonly thresholds: Thresholds;
 }
 
-/** @param certificate the setting ssl_cert_file; relative to the data directory, as PostgreSQL takes it */
+/** @param certificates files; relative to the data directory, as PostgreSQL takes ssl_cert_file */
 export function deriveMonitoring(
   raw: RawMonitoring,
   dataDirectory: string,
-  certificate?: string,
+  certificates: readonly string[],
 ): MonitoringSpec | undefined {
   if (raw === undefined) return undefined;
   return {
     textfileDirectory: raw.textfile_directory,
     backupStamp: raw.backup_stamp,
-    certificate: certificate === undefined ? undefined : posix.resolve(dataDirectory, certificate),
+    certificates: certificates.map((file) => posix.resolve(dataDirectory, file)),
     thresholds: raw.thresholds,
   };
 }

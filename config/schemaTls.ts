@@ -41,6 +41,12 @@ export const tlsSchema = z
       .describe(
         "verify-full: a node checks certificate and name of the node it talks to, as clients do. To turn it on or off takes an 'up' of its own, while TLS is on.",
       ),
+    replication_certificates: z
+      .enum(["none", "presented", "required"])
+      .default("none")
+      .describe(
+        "Certificates with which the nodes log in to each other as repmgr. presented: each node has one and shows it, and is let in by its password; required: by its certificate, and no password is asked for. From none to required, and back, it takes an 'up' with presented in between.",
+      ),
     min_protocol: z.enum(["TLSv1.2", "TLSv1.3"]).default("TLSv1.2").describe("Oldest protocol that is spoken."),
   })
   .describe(

@@ -94,6 +94,8 @@ export interface TlsSpec {
   readonly caFile: string;
   /** The nodes check each other's certificates. */
   readonly areNodesVerified: boolean;
+  /** Each node has a certificate for the role repmgr and shows it; "required": nothing else lets it in. Absent: there are none. */
+  readonly loginCertificates?: "presented" | "required";
 }
 
 export interface NodeTls {

@@ -1,11 +1,17 @@
 import { sh, sqlLiteral } from "../ssh/quote";
 import type { Probe } from "./probe";
 
-export interface LoginQuestion {
-  readonly binDirectory: string;
-  readonly passFile: string;
+/** What libpq needs to know of TLS beside a conninfo; nothing where it takes TLS as it is offered. */
+export interface PeerTls {
   /** With it the certificate of who answers is checked. */
   readonly rootCertificate?: string;
+  /** A file with key and certificate that is shown to who answers. */
+  readonly loginCertificate?: string;
+}
+
+export interface LoginQuestion extends PeerTls {
+  readonly binDirectory: string;
+  readonly passFile: string;
   readonly address: string;
   readonly port: number;
 }
@@ -23,13 +29,18 @@ export const AS_POSTGRES = "setpriv --reuid=postgres --regid=postgres --init-gro
 export const AT_HOME = "env -u HOME";
 
 /** Shell: a PostgreSQL program as the postgres user, with the password file of the cluster. */
-export function withPassFile({ binDirectory, passFile, rootCertificate }: LoginQuestion, program: string): string {
-  return `runuser -u postgres -- ${AT_HOME} -C / PGPASSFILE=${sh(passFile)} PGCONNECT_TIMEOUT=5${checked(rootCertificate)} ${sh(`${binDirectory}/${program}`)}`;
+export function withPassFile(question: LoginQuestion, program: string): string {
+  const { binDirectory, passFile } = question;
+  return `runuser -u postgres -- ${AT_HOME} -C / PGPASSFILE=${sh(passFile)} PGCONNECT_TIMEOUT=5${tlsVariables(question)} ${sh(`${binDirectory}/${program}`)}`;
 }
 
-/** Shell: what makes libpq check whom it talks to, where it is not told otherwise; a socket has nobody to check. Begins with a blank. */
-export function checked(rootCertificate: string | undefined): string {
-  return rootCertificate === undefined ? "" : ` PGSSLMODE=verify-full PGSSLROOTCERT=${sh(rootCertificate)}`;
+/**
+ * Shell: what makes libpq check whom it talks to, and show a certificate, where it is not told otherwise; over a socket it
+ * does neither. Begins with a blank. A certificate whose file is not there is not shown (fe-secure-openssl.c).
+ */
+export function tlsVariables({ rootCertificate: root, loginCertificate: login }: PeerTls): string {
+  const checks = root === undefined ? "" : ` PGSSLMODE=verify-full PGSSLROOTCERT=${sh(root)}`;
+  return checks + (login === undefined ? "" : ` PGSSLCERT=${sh(login)} PGSSLKEY=${sh(login)}`);
 }
 
 /** A conninfo as one shell word; holds no password. */

@@ -44,6 +44,7 @@ export function clusterPaths({ family, cluster, dataDirectory, layout }: Cluster
     passFile: `${directory}/pgpass`,
     certificate: `${directory}/server.pem`,
     authorities: `${directory}/ca.crt`,
+    loginCertificate: `${directory}/repmgr.pem`,
     startGuard: `${directory}/start-guard`,
     failoverValidation: `${directory}/failover-validation`,
     fence: `${directory}/fence`,

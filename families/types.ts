@@ -39,6 +39,8 @@ export interface ClusterPaths {
   /** The server's private key, its certificate, and those that lead to the authority; outside of PGDATA, which pg_rewind copies. */
   readonly certificate: string;
   readonly authorities: string;
+  /** Private key and certificate with which the node logs in to the others. */
+  readonly loginCertificate: string;
   readonly startGuard: string;
   /** Decides whether the winner of an election is promoted; ends the writes of a primary that was cut off; tells of events. */
   readonly failoverValidation: string;

@@ -1,6 +1,7 @@
 import { clusterPaths, type ClusterPaths, familyLayout, shortUnit, unitPath } from "../families";
 import type { ClusterLayout, Family } from "../config/types";
 import { instanceProbe, type InstanceFacts, type InstanceQuestion } from "../facts/instance";
+import type { PeerTls } from "../facts/login";
 import type { RunningFacts } from "../facts/running";
 import type { Probe } from "../facts/probe";
 import { type BaseInputs, type Ctx, Refused } from "./kind";
@@ -32,11 +33,17 @@ export interface ClusterInputs extends BaseInputs {
   readonly layout?: ClusterLayout;
   /** A node checks the certificate of the node it talks to. */
   readonly areNodesVerified?: true;
+  /** A node has a certificate for the role repmgr and shows it to the node it talks to. */
+  readonly hasLoginCertificates?: true;
 }
 
-/** The authorities that a node takes its peers' certificates from; absent where it does not look at them. */
-export function rootCertificate(inputs: ClusterInputs): { readonly rootCertificate?: string } {
-  return inputs.areNodesVerified === true ? { rootCertificate: clusterPaths(inputs).authorities } : {};
+/** The authorities that a node takes its peers' certificates from, and the certificate that it shows them. */
+export function peerTls(inputs: ClusterInputs): PeerTls {
+  const { authorities: rootCertificate, loginCertificate } = clusterPaths(inputs);
+  return {
+    ...(inputs.areNodesVerified === true ? { rootCertificate } : {}),
+    ...(inputs.hasLoginCertificates === true ? { loginCertificate } : {}),
+  };
 }
 
 export interface MemberFacts {

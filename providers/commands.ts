@@ -1,8 +1,8 @@
 import type { Action } from "../actions/action";
-import { AS_POSTGRES, AT_HOME, checked } from "../facts/login";
+import { AS_POSTGRES, AT_HOME, tlsVariables } from "../facts/login";
 import { clusterPaths, familyLayout } from "../families";
 import { sh, shJoin } from "../ssh/quote";
-import { type ClusterInputs, rootCertificate } from "./cluster";
+import { type ClusterInputs, peerTls } from "./cluster";
 
 /** Crash recovery of a large instance replays WAL before it accepts connections. */
 export const START_DEADLINE_MS = 300_000;
@@ -20,8 +20,7 @@ export function asPostgres(inputs: ClusterInputs, program: string, args: string)
     `PGCONNECT_TIMEOUT=${CONNECT_SECONDS}`,
   ]);
   const path = `${familyLayout(inputs.family).binDirectory(inputs.version)}/${program}`;
-  const check = checked(rootCertificate(inputs).rootCertificate);
-  return `${AS_POSTGRES} ${AT_HOME} -C / ${environment}${check} ${sh(path)} ${args}`;
+  return `${AS_POSTGRES} ${AT_HOME} -C / ${environment}${tlsVariables(peerTls(inputs))} ${sh(path)} ${args}`;
 }
 
 /** Shell: a repmgr command with the node's own configuration. @param args written by this program, never a user's text */

@@ -1,10 +1,10 @@
 import { type Action, waitFor } from "../actions/action";
-import { AT_HOME, checked, loginProbe, type LoginQuestion, slotUser } from "../facts/login";
+import { AT_HOME, loginProbe, type LoginQuestion, slotUser, tlsVariables } from "../facts/login";
 import { renderRepmgrConf } from "../facts/repmgrConf";
 import { clusterPaths, familyLayout } from "../families";
 import { sh } from "../ssh/quote";
 import { rejoinMark } from "../facts/rewind";
-import { type ClusterInputs, type Member, rootCertificate } from "./cluster";
+import { type ClusterInputs, type Member, peerTls } from "./cluster";
 import type { PgInstanceInputs } from "./pgInstance";
 import { clustersDirectory } from "./spaceDirectories";
 import { placeSpaces, REMOVE_DATA, stageSpaces } from "./spaceScripts";
@@ -92,7 +92,7 @@ done`;
 function loginTo(want: CloneTarget, { address }: Member): LoginQuestion {
   const binDirectory = familyLayout(want.family).binDirectory(want.version);
   const { passFile } = clusterPaths(want);
-  return { binDirectory, passFile, ...rootCertificate(want), address, port: want.port };
+  return { binDirectory, passFile, ...peerTls(want), address, port: want.port };
 }
 
 /**
@@ -119,7 +119,7 @@ trap 'rm -f "$conf"' EXIT
 cat >"$conf"
 chown postgres: "$conf"
 ${stageSpaces(loginTo(want, member))}
-runuser -u postgres -- ${AT_HOME} PGPASSFILE=${sh(passFile)}${checked(rootCertificate(want).rootCertificate)} ${sh(repmgr)} -f "$conf" standby clone \\
+runuser -u postgres -- ${AT_HOME} PGPASSFILE=${sh(passFile)}${tlsVariables(peerTls(want))} ${sh(repmgr)} -f "$conf" standby clone \\
   -h ${sh(member.address)} -p ${want.port} -U repmgr -d repmgr --fast-checkpoint${isUpstream ? ` --upstream-node-id=${member.id}` : ""}
 ${placeSpaces(want.version, clustersDirectory(want))}`,
       ),

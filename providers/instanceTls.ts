@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { Action } from "../actions/action";
 import {
   areSameNames,
@@ -36,7 +37,7 @@ export interface InstanceTls {
 export const HEALTHY_TLS = { certificate: "as wanted", authorities: "as wanted" } as const;
 
 /** libpq's rules for a private key count for the server, too (PostgreSQL documentation, "Secure TCP/IP Connections with SSL"). */
-const CERTIFICATE_FILE = { owner: "postgres:postgres", mode: "0600" };
+export const CERTIFICATE_FILE = { owner: "postgres:postgres", mode: "0600" };
 const AUTHORITIES_FILE = { owner: "postgres:postgres", mode: "0644" };
 
 /** What a review shows of both files. */
@@ -49,10 +50,14 @@ export function tlsStates(want: PgInstanceInputs, have: PgInstanceFacts): Partia
   return states as typeof HEALTHY_TLS;
 }
 
-/** "2027-11-29T02:55:11.000Z": until when the certificate on the host counts. */
-export function certificateExpiry({ certificate }: PgInstanceFacts): string | undefined {
-  const [first] = certificatesOf(certificate?.content ?? "");
-  return first && validUntil(first).toISOString();
+/** "2027-11-29T02:55:11.000Z": until when the certificates on the host count, all of them. */
+export function certificateExpiry({ certificate, loginCertificate }: PgInstanceFacts): string | undefined {
+  const ends = [certificate, loginCertificate].flatMap((file) =>
+    certificatesOf(file?.content ?? "")
+      .slice(0, 1)
+      .map((found) => validUntil(found).toISOString()),
+  );
+  return ends.sort()[0];
 }
 
 /** The files that a server with TLS needs, before anything names them. */
@@ -69,7 +74,7 @@ export function planTlsFiles(want: PgInstanceInputs, have: PgInstanceFacts): Act
   }
   const wrong = certificateProblem(want, have.certificate);
   if (wrong === undefined) return actions;
-  refuseStranger(want, tls, have.authorities);
+  refuseStranger(want, have.authorities);
   const file = { path: paths.certificate, ...CERTIFICATE_FILE };
   if (tls.given !== undefined) {
     const why = `the certificate of ${node} ${wrong}: put the one of the inventory into its place`;
@@ -83,8 +88,10 @@ export function planTlsFiles(want: PgInstanceInputs, have: PgInstanceFacts): Act
  * The other nodes know the authorities that were deployed, and learn of another one in their own turn, later in the run.
  * @throws Refused when they would not take the new certificate
  */
-function refuseStranger(want: PgInstanceInputs, tls: InstanceTls, known: FileFact | undefined): void {
-  if (want.areNodesVerified !== true || known === undefined) return;
+export function refuseStranger(want: PgInstanceInputs, known: FileFact | undefined): void {
+  const { tls } = want;
+  const isLookedAt = want.areNodesVerified === true || want.hasLoginCertificates === true;
+  if (tls === undefined || !isLookedAt || known === undefined) return;
   const there = certificatesOf(known.content);
   const isKnown =
     tls.given === undefined
@@ -94,7 +101,7 @@ function refuseStranger(want: PgInstanceInputs, tls: InstanceTls, known: FileFac
       : leadsTo(certificatesOf(tls.given), there);
   if (isKnown) return;
   throw new Refused(
-    `${want.host}: the other nodes check each other and do not know the authority of the new certificate of ${want.node} yet: they would not let it in. ` +
+    `${want.host}: the nodes look at each other's certificates, and the others do not know the authority of the new certificate of ${want.node} yet: they would not let it in. ` +
       `First add its certificate to ca_file, beside the one that is there, and run "pulumi up"; then change the key or the certificates`,
   );
 }
@@ -135,11 +142,11 @@ export function planTlsProof(want: PgInstanceInputs, have: PgInstanceFacts): Act
 export function planTlsEnd(want: PgInstanceInputs, { view }: PgInstanceFacts): Action[] {
   const { running } = memberOf(view, want.node).facts;
   const isOver = running?.settings.ssl?.setting === "on" && !isOn(want.settings.ssl);
-  const { certificate, authorities } = clusterPaths(want);
+  const { certificate, authorities, loginCertificate } = clusterPaths(want);
   const isOurs = running?.settings.ssl_cert_file?.setting === certificate;
   if (!isOver || !isOurs) return [];
   const why = `${want.node} does without TLS: remove its private key and certificate`;
-  return [{ do: "run", host: want.host, why, script: `rm -f ${shJoin([certificate, authorities])}` }];
+  return [{ do: "run", host: want.host, why, script: `rm -f ${shJoin([certificate, authorities, loginCertificate])}` }];
 }
 
 function authoritiesProblem({ tls }: PgInstanceInputs, file: FileFact | undefined): string | undefined {
@@ -152,19 +159,43 @@ function authoritiesProblem({ tls }: PgInstanceInputs, file: FileFact | undefine
 function certificateProblem(want: PgInstanceInputs, file: FileFact | undefined): string | undefined {
   const { tls } = want;
   if (tls === undefined) return undefined;
+  if (tls.given !== undefined) {
+    const wrong = fileProblem(file);
+    return wrong ?? (file?.content === givenFile(want) ? undefined : "differs from that of the inventory");
+  }
+  return madeProblem(want, tls, file, (certificate) => {
+    const names = namesOf(certificate);
+    return areSameNames(names, tls.names) ? undefined : `is for ${names.join(", ") || "no name"}`;
+  });
+}
+
+function fileProblem(file: FileFact | undefined): string | undefined {
   if (file === undefined) return "is absent";
   const wrongOwner = ownershipProblem(file, CERTIFICATE_FILE);
   if (wrongOwner !== undefined) return wrongOwner;
-  const chain = certificatesOf(file.content);
+  const isWhole = certificatesOf(file.content).length > 0 && privateKeyOf(file.content) !== undefined;
+  return isWhole ? undefined : "cannot be read";
+}
+
+/**
+ * Why a file with a key and a certificate is none that the program would leave as it is; undefined when it is one.
+ * @param subjectProblem whether it is for whom it is meant to be
+ */
+export function madeProblem(
+  want: PgInstanceInputs,
+  tls: InstanceTls,
+  file: FileFact | undefined,
+  subjectProblem: (certificate: X509Certificate) => string | undefined,
+): string | undefined {
+  const wrongFile = fileProblem(file);
+  const chain = certificatesOf(file?.content ?? "");
   const [certificate] = chain;
-  const key = privateKeyOf(file.content);
-  if (certificate === undefined || key === undefined) return "cannot be read";
-  if (tls.given !== undefined)
-    return file.content === givenFile(want) ? undefined : "differs from that of the inventory";
+  const key = privateKeyOf(file?.content ?? "");
+  if (wrongFile !== undefined || certificate === undefined || key === undefined) return wrongFile;
   if (!certificate.checkPrivateKey(key)) return "does not match its key";
   if (!leadsTo(chain, signing(want, tls))) return "was signed by another authority";
-  const names = namesOf(certificate);
-  if (!areSameNames(names, tls.names)) return `is for ${names.join(", ") || "no name"}`;
+  const wrongSubject = subjectProblem(certificate);
+  if (wrongSubject !== undefined) return wrongSubject;
   const until = day(validUntil(certificate));
   if (isDueForRenewal(certificate, Date.now()))
     return `is valid until ${until}, and less than a third of its life is left`;

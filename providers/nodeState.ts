@@ -1,4 +1,5 @@
 import { parseConninfo } from "../facts/conninfo";
+import { clusterPaths } from "../families";
 import type { RegisteredNode, RunningFacts } from "../facts/running";
 import {
   type ClusterView,
@@ -44,17 +45,21 @@ export function followingProblem(want: RepmgrNodeInputs, view: ClusterView, runn
   return checkProblem(want, node, running);
 }
 
-/** How a standby that streams differs in whether it checks whom it streams from. */
-export function checkProblem(
-  { areNodesVerified, layout }: RepmgrNodeInputs,
-  upstream: string,
-  { settings }: RunningFacts,
-): string | undefined {
-  const isChecked = parseConninfo(settings.primary_conninfo?.setting ?? "").sslmode === "verify-full";
-  if (layout !== undefined || isChecked === (areNodesVerified === true)) return undefined;
-  return isChecked
-    ? `it streams from ${upstream} only as long as its certificate is right`
-    : `it streams from ${upstream} without looking at its certificate`;
+/** How a standby that streams differs in whether it checks whom it streams from, and whether it shows a certificate itself. */
+export function checkProblem(want: RepmgrNodeInputs, upstream: string, { settings }: RunningFacts): string | undefined {
+  const told = parseConninfo(settings.primary_conninfo?.setting ?? "");
+  const isChecked = told.sslmode === "verify-full";
+  if (want.layout !== undefined) return undefined;
+  if (isChecked !== (want.areNodesVerified === true)) {
+    return isChecked
+      ? `it streams from ${upstream} only as long as its certificate is right`
+      : `it streams from ${upstream} without looking at its certificate`;
+  }
+  const shown = want.hasLoginCertificates === true ? clusterPaths(want).loginCertificate : undefined;
+  if (told.sslcert === shown && told.sslkey === shown) return undefined;
+  return shown === undefined
+    ? `it streams from ${upstream} with the certificate ${told.sslcert ?? "(none)"}, which nobody asks for`
+    : `it streams from ${upstream} without a certificate of its own`;
 }
 
 /**

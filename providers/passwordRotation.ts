@@ -36,7 +36,8 @@ export function planRotation(want: RoleInputs, view: ClusterView, primary: LiveM
   const proofs = view.filter(isLive).map(({ member }): Action => ({
     do: "run",
     host: member.host,
-    why: `${member.node} logs in to ${primary.member.node} with repmgr's new password`,
+    // A certificate may be all that it is asked for; then the password counts for nobody over the network.
+    why: `${member.node} logs in to ${primary.member.node} with ${want.hasLoginCertificates === true ? "what it has" : "repmgr's new password"}`,
     script: asPostgres(want, "psql", `-XAtqw ${shJoin(["-d", primary.member.conninfo, "-c", "select 1"])}`),
   }));
   return [...files, ...planBootstrap(want, problem), ...proofs];

@@ -11,6 +11,7 @@ import { equal } from "./canonical";
 import { labelProblems, labelQuestion, labelRemarks, type LabelView } from "./instanceLabels";
 import { PASS_FILE } from "./passFile";
 import { isLoaded } from "./instanceLoad";
+import { loginState } from "./instanceLogin";
 import { certificateExpiry, type InstanceTls, tlsStates } from "./instanceTls";
 import { alteredBySystem, DIRECTORY_OWNERSHIP, planInstance } from "./pgInstancePlan";
 import { planInstanceDelete } from "./pgInstanceDelete";
@@ -48,6 +49,8 @@ export interface PgInstanceInputs extends ClusterInputs {
   /** What a healthy host shows; with TLS the program always writes HEALTHY_TLS. */
   readonly certificate?: string;
   readonly authorities?: string;
+  /** The same where it logs in to the others by certificate: HEALTHY_LOGIN. */
+  readonly loginCertificate?: string;
   /** Of tablespaces, with what a healthy host shows; absent on a witness, and where there are none. */
   readonly tablespaces?: Spaces;
   /** What SELinux has otherwise than the instance needs it; the program never writes it. */
@@ -71,6 +74,7 @@ export interface PgInstanceFacts {
   /** Asked for only with TLS. */
   readonly certificate?: FileFact;
   readonly authorities?: FileFact;
+  readonly loginCertificate?: FileFact;
   /** pg_hba.conf of the live primary; asked for only while this instance is down, and another one is primary. */
   readonly primaryHba: FileFact | undefined;
   /** PGDATA.building stands beside PGDATA: an initdb, a clone or a removal that did not come to its end. */
@@ -85,7 +89,7 @@ export interface PgInstanceFacts {
 
 export interface PgInstanceOutputs {
   readonly systemIdentifier: string;
-  /** Until when the node's certificate counts; only with TLS. */
+  /** Until when the node's certificates count, all of them; only with TLS. */
   readonly certificateExpires?: string;
 }
 
@@ -114,6 +118,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     "tlsKey",
     "certificate",
     "authorities",
+    "loginCertificate",
     "labels",
   ],
   identity: ["host", "cluster", "version", "port", "dataDirectory", "layout"],
@@ -130,7 +135,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     const paths = clusterPaths(inputs);
     const { repmgrConf, upgradeMark } = paths;
     const former = formerProbe({ repmgrConf, dataDirectory: inputs.dataDirectory, upgradeMark });
-    const tls = inputs.tls === undefined ? [] : [paths.certificate, paths.authorities];
+    const tls = inputs.tls === undefined ? [] : [paths.certificate, paths.authorities, paths.loginCertificate];
     const [view, postgresConf, hbaConf, passFile, isBuilding, found, spaces, files] = await Promise.all([
       observeCluster(ctx, inputs),
       ctx.ask(inputs.host, fileProbe(paths.configFile)),
@@ -141,18 +146,20 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
       askSpaces(ctx, inputs),
       Promise.all(tls.map((path) => ctx.ask(inputs.host, fileProbe(path)))),
     ]);
-    const [certificate, authorities] = files;
+    const [certificate, authorities, loginCertificate] = files;
     const [primaryHba, labels] = await Promise.all([askPrimaryHba(ctx, inputs, view), askLabels(ctx, inputs, view)]);
-    const facts = { view, postgresConf, hbaConf, passFile, certificate, authorities, primaryHba, isBuilding, spaces };
+    const facts = { view, postgresConf, hbaConf, passFile, primaryHba, isBuilding, spaces };
     return {
       ...facts,
+      ...{ certificate, authorities, loginCertificate },
       ...(labels === undefined ? {} : { labels }),
       ...(found.former === undefined ? {} : { former: found.former }),
     };
   },
 
-  isAbsent: ({ passFile, postgresConf, certificate, authorities, isBuilding }) =>
-    [passFile, postgresConf, certificate, authorities].every((file) => file === undefined) && !isBuilding,
+  isAbsent: ({ passFile, postgresConf, certificate, authorities, loginCertificate, isBuilding }) =>
+    [passFile, postgresConf, certificate, authorities, loginCertificate].every((file) => file === undefined) &&
+    !isBuilding,
 
   plan: planInstance,
   remarks: (want, have) => [...labelRemarks(want, have.labels), ...spaceRemarks(want.host, want.version, have.spaces)],
@@ -181,6 +188,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
         checksums: inputs.wantsChecksums && facts.control?.checksums === false ? "off" : "as wanted",
         ...(inputs.tablespaces === undefined ? {} : { tablespaces: foundSpaces(inputs.tablespaces, have.spaces) }),
         ...tls,
+        ...loginState(inputs, have),
         ...(labels.length === 0 ? {} : { labels }),
       },
       outputs: {

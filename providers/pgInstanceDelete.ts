@@ -42,12 +42,13 @@ export function planInstanceDelete(have: PgInstanceFacts, inputs: PgInstanceInpu
 
 /** Password file, private key and certificates. */
 function planSecretFiles(have: PgInstanceFacts, inputs: PgInstanceInputs): Action[] {
-  const { passFile, certificate, authorities } = have;
+  const { passFile, certificate, authorities, loginCertificate } = have;
   const paths = clusterPaths(inputs);
   const files = [
     ...(passFile === undefined ? [] : [paths.passFile]),
     ...(certificate === undefined ? [] : [paths.certificate]),
     ...(authorities === undefined ? [] : [paths.authorities]),
+    ...(loginCertificate === undefined ? [] : [paths.loginCertificate]),
   ];
   // A password file of others may open other doors besides.
   if (files.length === 0 || inputs.layout !== undefined) return [];

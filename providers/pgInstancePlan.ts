@@ -14,6 +14,7 @@ import { cannotBuild, foundSettings, hasOwnership, ownedAs, passFileText, settin
 import { type LiveMember, livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
 import { hbaCheck, isLoaded, psql, reload } from "./instanceLoad";
 import { planLabels } from "./instanceLabels";
+import { planLogin, planLoginEnd } from "./instanceLogin";
 import { planTlsEnd, planTlsFiles, planTlsProof } from "./instanceTls";
 import { fromPrimary, planClone, planInitdb, type Source } from "./instanceData";
 import { Refused } from "./kind";
@@ -40,17 +41,33 @@ export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Act
   refuseSpaces(want, have, self);
   const tls = planTlsFiles(want, have);
   const spaces = planSpaces(want.host, want.tablespaces ?? {}, have.spaces);
-  const first = [...labels, ...planPassFile(want, have), ...spaces, ...tls, ...planDoor(want, have)];
+  const login = planLogin(want, have);
+  const ended = planLoginEnd(want, have);
+  const first = [
+    ...labels,
+    ...planPassFile(want, have),
+    ...spaces,
+    ...tls,
+    ...login,
+    ...ended,
+    ...planDoor(want, have),
+  ];
   if (self.facts.data !== "present") return [...first, ...planData(want, have, self)];
-  return [...first, ...planOwnership(want, self.facts), ...planConfiguration(want, have, tls)];
+  return [...first, ...planOwnership(want, self.facts), ...planConfiguration(want, have, tls, login)];
 }
 
 /**
  * Files, and what loads them. A rule for TLS lets nobody in while the server does without, so on the way there the server
  * loads it first and is tried, and on the way back the rules go first.
- * @param tls what is done to the files of TLS before
+ * @param tls what is done before to the files that the server reads for TLS
+ * @param login what is done before to the certificate that it logs in with elsewhere
  */
-function planConfiguration(want: PgInstanceInputs, have: PgInstanceFacts, tls: readonly Action[]): Action[] {
+function planConfiguration(
+  want: PgInstanceInputs,
+  have: PgInstanceFacts,
+  tls: readonly Action[],
+  login: readonly Action[],
+): Action[] {
   const { facts } = memberOf(have.view, want.node);
   const settings = [...planSettings(want, have, false), ...planAlterSystem(want, facts)];
   const hba = planHba(want, have, false);
@@ -58,7 +75,7 @@ function planConfiguration(want: PgInstanceInputs, have: PgInstanceFacts, tls: r
   if (running === undefined) return [...settings, ...hba];
   const end = planTlsEnd(want, have);
   const isCurrent = isLoaded(facts, have);
-  if (settings.length + hba.length + tls.length + end.length === 0 && isCurrent) return [];
+  if (settings.length + hba.length + tls.length + login.length + end.length === 0 && isCurrent) return [];
   const names = settings.length === 0 ? [] : reasonsOf(want, have, facts);
   const changed = [...names, ...(tls.length === 0 ? [] : ["certificates"])];
   const load = (about: readonly string[]): Action =>
@@ -70,7 +87,7 @@ function planConfiguration(want: PgInstanceInputs, have: PgInstanceFacts, tls: r
     return [...settings, ...hba, load([...changed, ...(hba.length === 0 ? [] : [HBA])])];
   }
   const before = settings.length + tls.length > 0 || !isCurrent ? [...settings, load(changed)] : [];
-  const proof = tls.length + hba.length > 0 || !hasTls ? planTlsProof(want, have) : [];
+  const proof = tls.length + login.length + hba.length > 0 || !hasTls ? planTlsProof(want, have) : [];
   return [...before, ...proof, ...rules];
 }
 
@@ -185,7 +202,9 @@ function planDoor(want: PgInstanceInputs, { view, primaryHba }: PgInstanceFacts)
 /** Until the primary does TLS, the rules for it would let nobody in: then the nodes are added to what it has. */
 function doorOf({ tls, hba }: PgInstanceInputs, { facts }: LiveMember, found: readonly string[]): readonly string[] {
   if (tls === undefined || facts.running.settings.ssl?.setting === "on") return hba;
-  const peers = hba.filter((line) => / repmgr /.test(line)).map((line) => line.replace(/^hostssl /, "host "));
+  const peers = hba
+    .filter((line) => / repmgr /.test(line))
+    .map((line) => line.replace(/^hostssl /, "host ").replace(/ cert$/, " scram-sha-256"));
   return [...found, ...peers.filter((line) => !found.includes(line))];
 }
 

@@ -18,6 +18,7 @@ import { type BaseInputs, type Ctx, HostLost, type Kind } from "./kind";
 import { isDue, isThere, observeUpgrade, type UpgradeView } from "./majorUpgrade";
 import { planMajorUpgrade } from "./majorUpgradePlan";
 import { upgradeProblems } from "./majorUpgradeProblems";
+import { type Logins, loginProblems } from "./preflightLogins";
 import { changeProblems } from "./preflightChanges";
 import type { MemoryShare } from "./preflightMemory";
 import { problemsOf } from "./preflightProblems";
@@ -53,6 +54,8 @@ export interface PreflightInputs extends BaseInputs {
   readonly hasTls?: true;
   /** The authorities, PEM, whose certificates the nodes ask of each other; absent where they ask for none. */
   readonly trusted?: string;
+  /** Absent where the nodes log in to each other by password, and show no certificate. */
+  readonly logins?: Logins;
   /** Its nodes are checked by a timer; said here so that the first question asks for that, too. */
   readonly monitored?: true;
   /** By host, what the inventory's clusters there take of its memory; a host where that is this one's default has none. */
@@ -127,6 +130,7 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
     "nodes",
     "hasTls",
     "trusted",
+    "logins",
     "monitored",
   ],
   identity: ["cluster"],
@@ -141,6 +145,7 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
       ...(before === undefined ? [] : await changeProblems(ctx, inputs, before, isCarried)),
       ...(before === undefined ? [] : await spaceMoves(ctx, inputs, before)),
       ...(await trustProblems(ctx, inputs, before)),
+      ...(await loginProblems(ctx, inputs, before)),
     ];
     if (changes.length > 0) return changes;
     const findings = await Promise.all(

@@ -2,7 +2,7 @@ import type { Action } from "../actions/action";
 import { type Alone, rejoinMark, type RewindFacts, type RewindQuestion } from "../facts/rewind";
 import { clusterPaths, familyLayout, shortUnit } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
-import { type ClusterInputs, type LiveMember, type MemberFacts, rootCertificate } from "./cluster";
+import { type ClusterInputs, type LiveMember, type MemberFacts, peerTls } from "./cluster";
 import { mib } from "./size";
 import { asideSpaces } from "./spaceScripts";
 import { sqlAction } from "./commands";
@@ -25,7 +25,7 @@ export interface Return {
 export function rewindQuestion(inputs: ClusterInputs, address: string): RewindQuestion {
   const { family, version, port, dataDirectory } = inputs;
   const { passFile } = clusterPaths(inputs);
-  const login = { binDirectory: familyLayout(family).binDirectory(version), passFile, ...rootCertificate(inputs) };
+  const login = { binDirectory: familyLayout(family).binDirectory(version), passFile, ...peerTls(inputs) };
   return { ...login, address, port, dataDirectory };
 }
 

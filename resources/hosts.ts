@@ -31,11 +31,17 @@ export function checkHosts(cluster: ClusterSpec, inventory: StackInventory): Pre
       }),
       ...(cluster.tls === undefined ? {} : { hasTls: true as const }),
       ...(cluster.tls?.areNodesVerified === true ? { trusted: cluster.tls.authorities } : {}),
+      ...loginsOf(cluster),
       memory: memoryOn(hosts, inventory.clusters),
       ...kernelsOn(hosts, inventory),
     },
     {},
   );
+}
+
+function loginsOf({ tls }: ClusterSpec): Pick<PreflightInputs, "logins"> {
+  if (tls?.loginCertificates === undefined) return {};
+  return { logins: { authorities: tls.authorities, isRequired: tls.loginCertificates === "required" } };
 }
 
 function spacesOf({ tablespaces }: ClusterSpec): Pick<PreflightInputs, "tablespaces"> {

@@ -2,6 +2,7 @@ import { nodeConninfo, repmgrConf } from "../config/deriveRepmgr";
 import type { ClusterSpec, HostSpec, Inventory, NodeSpec } from "../config/types";
 import { clusterPaths, familyLayout } from "../families";
 import type { ClusterInputs } from "../providers/cluster";
+import { HEALTHY_LOGIN } from "../providers/instanceLogin";
 import { HEALTHY_TLS } from "../providers/instanceTls";
 import { HEALTHY_INSTANCE, type PgInstanceInputs } from "../providers/pgInstance";
 import { HEALTHY_NODE, type RepmgrNodeInputs } from "../providers/repmgrNode";
@@ -45,6 +46,7 @@ export function sharedInputs(spec: ClusterSpec, inventory: Inventory): SharedInp
     layout: spec.layout,
     failover: spec.failover,
     ...(spec.tls?.areNodesVerified === true ? { areNodesVerified: true as const } : {}),
+    ...(spec.tls?.loginCertificates === undefined ? {} : { hasLoginCertificates: true as const }),
     members: spec.nodes.map((node) => {
       const { name, id, host, address, initialRole, delay } = node;
       const conninfo = nodeConninfo(spec, node, paths);
@@ -89,7 +91,8 @@ function spaceInputs({ tablespaces }: ClusterSpec, { initialRole }: NodeSpec): P
 function tlsInputs({ tls }: ClusterSpec, { tls: own }: NodeSpec): Partial<Known<PgInstanceInputs>> {
   if (tls === undefined || own === undefined) return {};
   const { keySecret: _, ...presented } = own;
-  return { tls: { authorities: tls.authorities, ...presented }, ...HEALTHY_TLS };
+  const login = tls.loginCertificates === undefined ? {} : HEALTHY_LOGIN;
+  return { tls: { authorities: tls.authorities, ...presented }, ...HEALTHY_TLS, ...login };
 }
 
 /** One node's place in the cluster; its password of the role repmgr is still to be added. */
@@ -115,7 +118,7 @@ export function nodeInputs(spec: ClusterSpec, inventory: Inventory, of: NodeSpec
 /** The daemon that watches and fails over; it runs once its node is registered. */
 export function repmgrdInputs(spec: ClusterSpec, inventory: Inventory, node: NodeSpec): Known<SystemdUnitInputs> {
   const { repmgrdUnit: unit, repmgrdPidFile: pidFile } = clusterPaths(unitSpec(spec));
-  const text = spec.layout === undefined ? { content: repmgrdUnit(unitSpec(spec)), pidFile } : {};
+  const text = spec.layout === undefined ? { content: repmgrdUnit({ ...unitSpec(spec), tls: spec.tls }), pidFile } : {};
   return {
     reach: reachOf(inventory, [node.host]),
     host: node.host,
@@ -143,6 +146,7 @@ function confOf(spec: ClusterSpec, node: NodeSpec): Record<string, string> {
     configFile: paths.repmgrConf,
     passFile: paths.passFile,
     authorities: paths.authorities,
+    loginCertificate: paths.loginCertificate,
     failoverValidation: paths.failoverValidation,
     fence: paths.fence,
     event: paths.event,

@@ -4,7 +4,7 @@ import type { ClusterSpec, Inventory, NodeSpec } from "../config/types";
 import { clusterPaths, familyLayout, unitPath } from "../families";
 import type { SystemdUnitInputs } from "../providers/systemdUnit";
 import { type TextSource, unitScript } from "../providers/unitScript";
-import { sh, sqlLiteral, systemdWord } from "../ssh/quote";
+import { sh, shJoin, sqlLiteral, systemdWord } from "../ssh/quote";
 import { render } from "../templates/render";
 import { reachOf, unitSpec } from "./inputs";
 
@@ -31,7 +31,7 @@ export const METRICS: Readonly<Record<string, string>> = {
   repmgr_disk_free_bytes: "Free bytes of the file system.",
   repmgr_wraparound_xids: "Age of the oldest transaction of any database.",
   repmgr_wraparound_multixacts: "Age of the oldest multixact of any database.",
-  repmgr_certificate_expiry_timestamp_seconds: "When the server certificate expires.",
+  repmgr_certificate_expiry_timestamp_seconds: "When the first certificate of the node expires.",
   repmgr_backup_timestamp_seconds: "When the last backup succeeded.",
 };
 
@@ -53,11 +53,11 @@ export function checkScript(
   { binDirectory }: CheckElsewhere = {},
 ): TextSource {
   const paths = clusterPaths(unitSpec(spec));
-  const { certificate, backupStamp, thresholds } = monitoring;
+  const { certificates, backupStamp, thresholds } = monitoring;
   const isWitness = node.initialRole === "witness";
   const checks = CHECKS.filter(
     (name) =>
-      (name !== "certificate" || certificate !== undefined) &&
+      (name !== "certificate" || certificates.length > 0) &&
       (name !== "backup" || (backupStamp !== undefined && !isWitness)),
   );
   const view = {
@@ -74,7 +74,7 @@ export function checkScript(
     names: checks.join(" "),
     role: isWitness ? "witness" : "",
     isData: !isWitness,
-    certificate: certificate === undefined ? undefined : sh(certificate),
+    certificates: shJoin(certificates),
     backupStamp: backupStamp === undefined || isWitness ? undefined : sh(backupStamp),
     metrics: Object.entries(METRICS).map(([name, help]) => ({ name, help: sh(help) })),
   };

@@ -4,6 +4,7 @@ import type { ClusterSpec, NodeSpec } from "../config/types";
 import { clusterPaths, familyLayout } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
 import type { TextSource, TextSources } from "../providers/unitScript";
+import { peerTlsView } from "./peerTls";
 import { startGuard, VOTE_CLASS } from "./units";
 
 /** A command of a person's own that hangs must not stay for ever. */
@@ -26,7 +27,6 @@ export function nodeScripts(spec: ClusterSpec, node: NodeSpec): TextSources {
     nodeId: node.id,
     isWitness: node.initialRole === "witness",
     withoutPeers: spec.startWithoutPeers,
-    areNodesVerified: spec.tls?.areNodesVerified === true,
     peers: spec.nodes
       .filter(({ name }) => name !== node.name)
       .map(({ name, address, initialRole }) => ({ node: name, address, isWitness: initialRole === "witness" })),
@@ -89,7 +89,7 @@ function askingView(spec: ClusterSpec, node: NodeSpec, { binDirectory }: Elsewhe
     data: sh(spec.dataDirectory),
     bin: sh(binDirectory ?? familyLayout(spec.family).binDirectory(spec.version)),
     passFile: sh(paths.passFile),
-    rootCertificate: spec.tls?.areNodesVerified === true && sh(paths.authorities),
+    ...peerTlsView({ ...spec, cluster: spec.name }, spec.tls),
     nodeId: node.id,
     voteClass: VOTE_CLASS,
     socketDirectory: sh(paths.socketDirectory),

@@ -1,8 +1,9 @@
-import type { ClusterSpec, Family } from "../config/types";
+import type { ClusterSpec, Family, TlsSpec } from "../config/types";
 import { clusterPaths, familyLayout } from "../families";
 import { sh, systemdWord } from "../ssh/quote";
 import type { TextSource } from "../providers/unitScript";
 import { render } from "../templates/render";
+import { peerTlsView } from "./peerTls";
 
 /** How long the start guard goes on asking before it refuses: where the others should be up, somebody waits for the answer. */
 const GUARD_WINDOW_SECONDS = 20;
@@ -34,8 +35,7 @@ export interface GuardSpec extends UnitSpec {
   readonly peers: readonly GuardPeer[];
   /** What to do when too few of them answer. */
   readonly withoutPeers: "refuse" | "allow";
-  /** They prove with certificates who they are. */
-  readonly areNodesVerified?: boolean;
+  readonly tls?: TlsSpec;
   /** Default: the family's, and the constants above. Other values are for tests. */
   readonly binDirectory?: string;
   readonly startAnyway?: string;
@@ -57,7 +57,7 @@ export function postgresqlUnit(spec: UnitSpec & Pick<ClusterSpec, "limits">): st
 }
 
 /** The text of repmgrd-<cluster>.service. */
-export function repmgrdUnit(spec: UnitSpec): string {
+export function repmgrdUnit(spec: UnitSpec & { readonly tls?: TlsSpec }): string {
   const paths = clusterPaths(spec);
   return render("repmgrd.service", {
     cluster: spec.cluster,
@@ -65,6 +65,7 @@ export function repmgrdUnit(spec: UnitSpec): string {
     binDirectory: familyLayout(spec.family).binDirectory(spec.version),
     repmgrConf: systemdWord(paths.repmgrConf),
     pidFile: paths.repmgrdPidFile,
+    loginCertificate: spec.tls?.loginCertificates !== undefined && systemdWord(paths.loginCertificate),
     runtimeDirectory: `repmgrd-${spec.cluster}`,
   });
 }
@@ -80,7 +81,7 @@ export function startGuard(spec: GuardSpec): TextSource {
     data: sh(spec.dataDirectory),
     bin: sh(spec.binDirectory ?? familyLayout(spec.family).binDirectory(spec.version)),
     passFile: sh(paths.passFile),
-    rootCertificate: spec.areNodesVerified === true && sh(paths.authorities),
+    ...peerTlsView(spec, spec.tls),
     startAnyway: sh(spec.startAnyway ?? paths.startAnyway),
     nodeId: spec.nodeId,
     voteClass: VOTE_CLASS,

@@ -13,6 +13,7 @@ const NO_PATHS = {
   configFile: "",
   passFile: "",
   authorities: "",
+  loginCertificate: "",
   failoverValidation: "",
   fence: "",
   event: "",

@@ -157,6 +157,20 @@ describe("one line and an exit status, as Nagios wants them", () => {
       /certificate: it expires in [23] days$/,
     ],
     [
+      "one beside it, with which the node logs in to the others, that expires sooner",
+      ["role primary"],
+      { certificateDays: 90, loginDays: 20 },
+      WARNING,
+      /certificate: it expires in (19|20) days$/,
+    ],
+    [
+      "one beside it that expires later",
+      ["role primary"],
+      { certificateDays: 20, loginDays: 90 },
+      WARNING,
+      /certificate: it expires in (19|20) days$/,
+    ],
+    [
       "one that cannot be read",
       ["role primary"],
       { certificateDays: "none" },

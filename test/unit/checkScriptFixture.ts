@@ -46,6 +46,8 @@ export interface Options {
   readonly backupHours?: number;
   /** A certificate for so many days; "none": the file is not there. */
   readonly certificateDays?: number | "none";
+  /** Another one beside it, with which the node logs in to the others. */
+  readonly loginDays?: number;
 }
 
 export interface Ran {
@@ -81,7 +83,8 @@ export function check(answers: readonly string[], options: Options = {}): Ran {
     const at = Date.now() / 1000 - options.backupHours * 3600;
     utimesSync(join(dir, "stamp"), at, at);
   }
-  if (typeof options.certificateDays === "number") makeCertificate(dir, options.certificateDays);
+  if (typeof options.certificateDays === "number") makeCertificate(dir, "server", options.certificateDays);
+  const login = options.loginDays === undefined ? [] : [makeCertificate(dir, "login", options.loginDays)];
   writeFileSync(join(dir, "answer"), answers.map((line) => `${line}\n`).join(""));
   executable(join(bin, "psql"), options.psql ?? `cat >'${dir}/asked'; cat '${dir}/answer'`);
   executable(join(bin, "setpriv"), `while [ "$1" != -- ]; do shift; done; shift; exec "$@"`);
@@ -91,7 +94,8 @@ export function check(answers: readonly string[], options: Options = {}): Ran {
   );
   if (spec.monitoring === undefined) throw new Error("the inventory asks for no monitoring");
   const node = spec.nodes[options.node ?? 0] as NodeSpec;
-  const script = checkScript({ ...spec, dataDirectory: data }, node, spec.monitoring, { binDirectory: bin });
+  const monitored = { ...spec.monitoring, certificates: [...spec.monitoring.certificates, ...login] };
+  const script = checkScript({ ...spec, dataDirectory: data }, node, monitored, { binDirectory: bin });
   const env = { PATH: `${bin}:/usr/bin:/bin`, TMPDIR: dir };
   const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s", "--", ...(options.args ?? [])], {
     input: textOf(script),
@@ -107,8 +111,9 @@ export function check(answers: readonly string[], options: Options = {}): Ran {
   };
 }
 
-function makeCertificate(dir: string, days: number): void {
-  const [key, file] = [join(dir, "server.key"), join(dir, "server.crt")];
+/** @returns its file */
+function makeCertificate(dir: string, name: string, days: number): string {
+  const [key, file] = [join(dir, `${name}.key`), join(dir, `${name}.crt`)];
   const what = [
     "-newkey",
     "rsa:2048",
@@ -123,4 +128,5 @@ function makeCertificate(dir: string, days: number): void {
     file,
   ];
   execFileSync("openssl", ["req", "-x509", ...what], { stdio: "pipe" });
+  return file;
 }

@@ -115,6 +115,7 @@ describe("repmgr.conf", () => {
     configFile: "/etc/x/main/repmgr.conf",
     passFile: "/etc/x/main/pgpass",
     authorities: "/etc/x/main/ca.crt",
+    loginCertificate: "/etc/x/main/repmgr.pem",
     failoverValidation: "/etc/x/main/failover-validation",
     fence: "/etc/x/main/fence",
     event: "/etc/x/main/event",

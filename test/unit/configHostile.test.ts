@@ -87,6 +87,7 @@ function expectLiteral(cluster: ClusterSpec): void {
       configFile: "/etc/r.conf",
       passFile: "/etc/p",
       authorities: "/etc/ca",
+      loginCertificate: "/etc/l",
       ...scripts,
     });
     expect(parsePostgresConf(renderRepmgrConf(name, conf))).toEqual(conf);

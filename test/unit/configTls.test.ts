@@ -39,12 +39,19 @@ function problems(tls: string, keys: Readonly<Record<string, string | undefined>
 
 test("the certificate of each node is checked where the inventory asks for monitoring", () => {
   const text = withTls(CA).replace("    port: 5432", "    port: 5432\n    monitoring: {}");
-  expect(inventoryOf(text).clusters[0]?.monitoring?.certificate).toBe("/etc/repmgr/main/server.pem");
+  expect(inventoryOf(text).clusters[0]?.monitoring?.certificates).toEqual(["/etc/repmgr/main/server.pem"]);
+  const both = text.replace(CA, `${CA}, replication_certificates: presented`);
+  expect(inventoryOf(both).clusters[0]?.monitoring?.certificates).toEqual([
+    "/etc/repmgr/main/server.pem",
+    "/etc/repmgr/main/repmgr.pem",
+  ]);
 });
 
 test("nodes check each other where the inventory says so, by a file that is on all of them", () => {
-  const paths = { passFile: "/etc/repmgr/main/pgpass", authorities: "/etc/repmgr/main/ca.crt" };
-  const conninfos = [CA, `${CA}, nodes: verify-full`].map((tls) => {
+  const loginCertificate = "/etc/repmgr/main/repmgr.pem";
+  const paths = { passFile: "/etc/repmgr/main/pgpass", authorities: "/etc/repmgr/main/ca.crt", loginCertificate };
+  const logins = ["presented", "required"].map((how) => `${CA}, replication_certificates: ${how}`);
+  const conninfos = [CA, `${CA}, nodes: verify-full`, ...logins].map((tls) => {
     const [cluster] = inventoryOf(withTls(tls)).clusters;
     const [node] = cluster?.nodes ?? [];
     return cluster && node && nodeConninfo(cluster, node, paths);
@@ -54,11 +61,17 @@ test("nodes check each other where the inventory says so, by a file that is on a
     expect.stringMatching(
       /^host=192\.0\.2\.1 port=5432 .* passfile=\S+ sslmode=verify-full sslrootcert=\/etc\/repmgr\/main\/ca\.crt$/,
     ),
+    ...logins.map(
+      () =>
+        expect.stringMatching(
+          / passfile=\S+ sslcert=\/etc\/repmgr\/main\/repmgr\.pem sslkey=\/etc\/repmgr\/main\/repmgr\.pem$/,
+        ) as string,
+    ),
   ]);
 });
 
-test("every script that asks other nodes checks them, and only then", () => {
-  const texts = [CA, `${CA}, nodes: verify-full`].map((tls) => {
+test("every script that asks other nodes checks them and shows a certificate, and only where that is wanted", () => {
+  const texts = [CA, `${CA}, nodes: verify-full`, `${CA}, replication_certificates: presented`].map((tls) => {
     const [cluster] = inventoryOf(withTls(tls)).clusters;
     const [node] = cluster?.nodes ?? [];
     return cluster && node
@@ -68,9 +81,13 @@ test("every script that asks other nodes checks them, and only then", () => {
       : [];
   });
   const check = "export PGSSLMODE=verify-full PGSSLROOTCERT='/etc/repmgr/main/ca.crt'\n";
-  expect(texts.map((scripts) => scripts.length)).toEqual([3, 3]);
+  const login = "'/etc/repmgr/main/repmgr.pem'";
+  expect(texts.map((scripts) => scripts.length)).toEqual([3, 3, 3]);
   for (const text of texts[0] ?? []) expect(text).not.toContain("PGSSL");
   for (const text of texts[1] ?? []) expect(text).toContain(check);
+  for (const text of texts[1] ?? []) expect(text).not.toContain("PGSSLCERT");
+  for (const text of texts[2] ?? []) expect(text).toContain(`export PGSSLCERT=${login} PGSSLKEY=${login}\n`);
+  for (const text of texts[2] ?? []) expect(text).not.toContain("PGSSLMODE");
 });
 
 test("an authority with its key, and certificates of one's own, are no problem", () => {
@@ -106,6 +123,18 @@ test.each<[string, string, string[]]>([
       ".certificates.n2.file: cannot read gone (ENOENT).",
       ".certificates.n9: unknown node 'n9'; did you mean 'n1'?",
     ],
+  ],
+  [
+    "certificates of one's own where the nodes are to log in by some that 'up' makes",
+    `${CA}, replication_certificates: presented, ${ALL}`,
+    [
+      ".replication_certificates: 'up' makes these certificates, and with 'certificates' it signs nothing: remove 'certificates' and put the private key of an authority into the secret that 'ca_key_secret' names, or leave it at none",
+    ],
+  ],
+  [
+    "a word that says nothing of them",
+    `${CA}, replication_certificates: cert`,
+    ['.replication_certificates: expected none, presented, required, found the text "cert"'],
   ],
   [
     "a certificate that is not for what clients use",
@@ -184,6 +213,17 @@ test("nobody gets in over the network without TLS, and each node's certificate i
     days: 365,
     keySecret: "main_ca_key",
   });
+});
+
+test("nodes are let in by certificate alone once that is required, and clients as before", () => {
+  const linesOf = (how: string): string[] =>
+    inventoryOf(withTls(`${CA}, replication_certificates: ${how}`)).clusters[0]?.hba.map(hbaLine) ?? [];
+  const [presented, required] = [linesOf("presented"), linesOf("required")];
+  expect(presented).toEqual(inventoryOf(withTls(CA)).clusters[0]?.hba.map(hbaLine));
+  const changed = required.filter((line) => !presented.includes(line));
+  expect(changed).toHaveLength(10);
+  for (const line of changed) expect(line).toMatch(/^hostssl (repmgr|replication) repmgr \S+ cert$/);
+  expect(required).toContain("hostssl app app 192.0.2.0/24 scram-sha-256");
 });
 
 test("what ends soon and only a person can renew is warned of", () => {

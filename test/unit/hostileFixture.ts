@@ -23,7 +23,8 @@ writeFileSync(join(directory, "key.asc"), KEY);
 writeFileSync(join(directory, "ca.crt"), AUTHORITY);
 writeFileSync(join(directory, "server.crt"), CERTIFICATE);
 const certificate = { file: join(directory, "server.crt"), key_secret: "server_key" };
-const tls = { ca_file: join(directory, "ca.crt"), names: ["db.example.org"], min_protocol: "TLSv1.3" };
+const words = { replication_certificates: "none", min_protocol: "TLSv1.3" };
+const tls = { ca_file: join(directory, "ca.crt"), names: ["db.example.org"], ...words };
 
 const repository = { name: "lab", uri: "https://example.org/deb", suite: "trixie", components: ["main"] };
 

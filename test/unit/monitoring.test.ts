@@ -22,10 +22,10 @@ describe("monitoring in the inventory", () => {
     const thresholds = "{ thresholds: { disk_percent: { critical: 95 } } }";
     expect(of(monitored(thresholds), ["work_mem: 8MB", "ssl_cert_file: server.crt"])).toMatchObject({
       textfileDirectory: "/var/lib/prometheus/node-exporter",
-      certificate: "/var/lib/postgresql/17/main/server.crt",
+      certificates: ["/var/lib/postgresql/17/main/server.crt"],
       thresholds: { disk_percent: { warning: 80, critical: 95 }, lag_seconds: { warning: 60, critical: 600 } },
     });
-    expect(of(monitored("{}"))?.certificate).toBeUndefined();
+    expect(of(monitored("{}"))?.certificates).toEqual([]);
   });
 
   runCases([

@@ -36,8 +36,11 @@ describe("what goes from node to node", () => {
           planClone({ ...facts.instanceInputs(3), ...inputs, host: "pg3" }, fromPrimary(facts.member(1))).slice(1),
         ),
     ],
-  ])("%s checks whom it talks to, where that is wanted", (_, of) => {
+  ])("%s checks whom it talks to, and shows a certificate, where that is wanted", (_, of) => {
     const [without, checked] = both(of);
+    const shown = of({ ...facts.clusterInputs(), hasLoginCertificates: true });
+    expect(shown).toContain(" PGSSLCERT='/etc/repmgr/main/repmgr.pem' PGSSLKEY='/etc/repmgr/main/repmgr.pem' ");
+    expect(shown).not.toContain("PGSSLMODE");
     expect(without).not.toContain("PGSSL");
     expect(
       checked
