@@ -1,4 +1,4 @@
-import { baseHash, ensureBase } from "./base";
+import { APT_REPOSITORY, baseHash, ensureBase } from "./base";
 import { type HostImage, imageAt, isBuilt } from "./image";
 import { buildLayer, recipeHash } from "./layered";
 import { LabLock } from "./lock";
@@ -25,8 +25,10 @@ export async function ensureSelinux(progress: Progress): Promise<HostImage> {
   if (isBuilt(image)) return image;
   const base = await ensureBase(progress);
   return new LabLock(baseDirectory()).hold("build the selinux image", async () => {
-    const build = (): Promise<void> =>
-      buildLayer(base, image, { LAB_DISK: "disk" }, { LAB_REPOSITORY: base.repository });
+    const { uri, suite, components } = APT_REPOSITORY;
+    const source = ["deb [trusted=yes]", uri, suite, ...components].join(" ");
+    const packages = { LAB_REPOSITORY: base.repository, LAB_REPOSITORY_SOURCE: source };
+    const build = (): Promise<void> => buildLayer(base, image, { LAB_DISK: "disk" }, packages);
     if (!isBuilt(image)) await timed(progress, "build the selinux image", build);
     return image;
   });

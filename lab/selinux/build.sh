@@ -2,7 +2,8 @@
 # Turns the lab's base host into the disk of a guest of QEMU with a kernel of its own, whose SELinux enforces. Runs in a
 # mount namespace of its own, so that nothing stays mounted. $1: an empty directory. LAB_BASE: root of the base host.
 # LAB_LAYER: what is laid over it. LAB_WORK: empty, on the same disk. LAB_REPOSITORY: the packages that a host of the lab
-# can have. LAB_SOURCE: a line of sources.list. LAB_DISK: where disk, kernel and initrd go.
+# can have. LAB_SOURCE: a line of sources.list, and LAB_REPOSITORY_SOURCE: one for these packages. LAB_DISK: where disk,
+# kernel and initrd go.
 set -eu
 root=$1
 here=$(dirname "$0")
@@ -25,6 +26,14 @@ get() { DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get -qq -y --no-instal
 chroot "$root" apt-get -qq update
 get initramfs-tools lz4 udev kmod
 get selinux-policy-default policycoreutils policycoreutils-python-utils selinux-utils linux-image-cloud-amd64
+# What the server and repmgr need of others takes minutes to install there; these two themselves are left to the program.
+cp -r "$LAB_REPOSITORY" "$root"/srv/repository
+printf '%s\n' "$LAB_REPOSITORY_SOURCE" >"$root"/etc/apt/sources.list
+chroot "$root" apt-get -qq update
+needed=$(chroot "$root" apt-get -s install postgresql-17 postgresql-17-repmgr |
+  sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -vx 'postgresql-17\|postgresql-17-repmgr')
+# shellcheck disable=SC2086
+get $needed
 chroot "$root" apt-get clean
 sed -i 's/^SELINUX=.*/SELINUX=enforcing/; s/^SELINUXTYPE=.*/SELINUXTYPE=default/' "$root"/etc/selinux/config
 
@@ -44,7 +53,6 @@ rm -rf "$root"/usr/sbin/policy-rc.d "$root"/var/lib/apt/lists/*
 : >"$root"/etc/resolv.conf
 mv "$(readlink -f "$root"/boot/vmlinuz-*)" "$LAB_DISK"/vmlinuz
 mv "$(readlink -f "$root"/boot/initrd.img-*)" "$LAB_DISK"/initrd
-cp -r "$LAB_REPOSITORY" "$root"/srv/repository
 touch -r "$root"/usr "$root"/etc/.updated "$root"/var/.updated
 
 # The kernel of this machine keeps labels like any other attribute.
