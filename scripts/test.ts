@@ -15,6 +15,7 @@ const DEBIAN_ONLY: Readonly<Record<string, string>> = {
   backends: "installs the server that keeps the states with apt",
   contract: "edits apt's files and installs ufw with apt",
   firewall: "installs ufw with apt",
+  selinux: "boots a guest of Debian beside hosts of Debian",
   state: "compares with a state of Debian's packages",
 };
 

@@ -13,6 +13,8 @@ export interface InventoryFile {
 /** Hosts of a data node in the cluster `main`; pg4 is a stranger to it. */
 export const HOSTS = ["pg1", "pg2", "pg3"] as const;
 export const OUTSIDER = "pg4";
+/** Where there is a guest among the hosts. */
+export const GUEST = "pg1";
 export const LAB_SIZE = 4;
 
 /** What hosts of an image are, and where their packages come from. */

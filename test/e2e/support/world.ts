@@ -11,13 +11,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type ImageName, Lab, usualImage } from "../../../lab";
+import { hostNumber } from "../../../lab/addresses";
 import type { Finished } from "../../../scripts/childProcess";
 import { projectRoot } from "../../../scripts/projectRoot";
 import { ensurePulumi, type PulumiCli } from "../../../scripts/pulumiCli";
 import { LocalStack } from "../../../scripts/stack";
 import { pgpassField } from "../../../ssh/quote";
 import { awaitHealthy } from "./oracle";
-import { HOSTS, type InventoryFile, LAB_SIZE, OUTSIDER, threeNodes, yaml } from "./inventory";
+import { GUEST, HOSTS, type InventoryFile, LAB_SIZE, OUTSIDER, threeNodes, yaml } from "./inventory";
 import { ProcessSampler } from "./processSampler";
 import { SECRETS } from "./secrets";
 
@@ -67,6 +68,21 @@ export class World {
     const lab = Lab.open();
     await lab.down();
     await lab.up(LAB_SIZE, { image });
+    return World.on(lab, change, image);
+  }
+
+  /** Hosts of Debian and an empty stack as with fresh, but the host GUEST has a kernel of its own, whose SELinux enforces. */
+  static async withGuest(change: (inventory: InventoryFile) => void): Promise<World> {
+    const lab = Lab.open();
+    await lab.down();
+    await lab.up(hostNumber(GUEST), { image: "selinux" });
+    await lab.up(HOSTS.length, { image: "debian13" });
+    const world = await World.on(lab, change, "debian13");
+    await world.open();
+    return world;
+  }
+
+  private static async on(lab: Lab, change: (inventory: InventoryFile) => void, image?: ImageName): Promise<World> {
     // Few rounds, as in lab/base/customize.sh.
     await lab.exec("pg2", "chpasswd -c SHA512 -s 1000", { stdin: `ops:${SECRETS.ops_sudo_password}\n` });
     rmSync(stateDirectory(lab), { recursive: true, force: true });
