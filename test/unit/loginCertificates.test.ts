@@ -1,5 +1,5 @@
 import { makeAuthority, makeCertificate, makeLoginCertificate } from "../../actions/certificates";
-import { certificatesOf, privateKeyOf } from "../../config/certificate";
+import { certificatesOf } from "../../config/certificate";
 import type { CertificatesFact } from "../../facts/certificates";
 import type { FileFact } from "../../facts/file";
 import type { InstanceFacts } from "../../facts/instance";
@@ -12,6 +12,7 @@ import type { PreflightInputs } from "../../providers/preflight";
 import { loginProblems, type Logins } from "../../providers/preflightLogins";
 import { type RepmgrNodeInputs, repmgrNodeKind } from "../../providers/repmgrNode";
 import * as facts from "../support/facts";
+import { madeAt } from "./madeCertificate";
 import { AUTHORITY, AUTHORITY_KEY } from "./tlsFixture";
 
 const PEM = "/etc/repmgr/main/repmgr.pem";
@@ -78,13 +79,7 @@ describe("the certificate with which a node logs in", () => {
   test("is for the role and a client alone, and names the node", async () => {
     const actions = pgInstanceKind.plan(withLogin(), seenAs(withLogin(), withTls()));
     expect(JSON.stringify(actions)).not.toContain("PRIVATE KEY");
-    const [make] = actions.flatMap((action) => (action.do === "makeFile" ? [action] : []));
-    expect(make).toMatchObject({ path: PEM, owner: "postgres:postgres", mode: "0600" });
-    const text = (await make?.make()) ?? "";
-    const [certificate] = certificatesOf(text);
-    const key = privateKeyOf(text);
-    if (certificate === undefined || key === undefined) throw new Error("it lacks one of both");
-    expect(certificate.checkPrivateKey(key)).toBe(true);
+    const certificate = await madeAt(PEM, actions);
     expect(certificate.subject).toBe("CN=repmgr\nOU=main n1");
     // id-kp-clientAuth (RFC 5280, 4.2.1.12)
     expect(certificate.keyUsage).toEqual(["1.3.6.1.5.5.7.3.2"]);

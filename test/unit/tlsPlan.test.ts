@@ -1,11 +1,12 @@
 import { makeAuthority, makeCertificate } from "../../actions/certificates";
-import { certificatesOf, covers, privateKeyOf } from "../../config/certificate";
+import { certificatesOf, covers } from "../../config/certificate";
 import type { InstanceFacts } from "../../facts/instance";
 import { HEALTHY_TLS } from "../../providers/instanceTls";
 import { type PgInstanceFacts, type PgInstanceInputs, pgInstanceKind } from "../../providers/pgInstance";
 import { Refused } from "../../providers/kind";
 import * as facts from "../support/facts";
 import { absent, DATA } from "./instancePlanFixture";
+import { madeAt } from "./madeCertificate";
 import { AUTHORITY, AUTHORITY_KEY, CERTIFICATE, CERTIFICATE_KEY } from "./tlsFixture";
 
 const PEM = "/etc/repmgr/main/server.pem";
@@ -222,13 +223,7 @@ describe("a review shows the certificate, and what is wrong with it", () => {
 test("what is made is for the node, signed, and made only when it is written", async () => {
   const actions = pgInstanceKind.plan(withTls(), factsOf(withTls(), plainServer, without()));
   expect(JSON.stringify(actions)).not.toContain("PRIVATE KEY");
-  const [make] = actions.flatMap((action) => (action.do === "makeFile" ? [action] : []));
-  expect(make).toMatchObject({ path: PEM, owner: "postgres:postgres", mode: "0600" });
-  const text = (await make?.make()) ?? "";
-  const [certificate] = certificatesOf(text);
-  const key = privateKeyOf(text);
-  if (certificate === undefined || key === undefined) throw new Error("it lacks one of both");
-  expect(certificate.checkPrivateKey(key)).toBe(true);
+  const certificate = await madeAt(PEM, actions);
   expect(NAMES.every((name) => covers(certificate, name))).toBe(true);
 });
 
