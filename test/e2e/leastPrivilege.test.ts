@@ -1,8 +1,6 @@
-import { seconds } from "./support/deadlines";
 import type { InventoryFile } from "./support/inventory";
-import { until } from "../../lab/wait";
 import { DATA } from "./support/layout";
-import { awaitHealthy, awaitPrimary, postmasters, roles, rowArrives, sh, sql } from "./support/oracle";
+import { awaitHealthy, awaitPrimary, awaitWatched, postmasters, roles, rowArrives, sh, sql } from "./support/oracle";
 import { changesOf, consequencesOf } from "./support/previewSteps";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
@@ -35,14 +33,7 @@ suite(
         Object.fromEntries(HOSTS.map((host) => [host, host === primary ? "primary" : "standby"])),
       );
       await rowArrives(lab, primary, others(primary), { database: "app" });
-      for (const host of others(primary)) {
-        await until(`repmgrd on ${host} sees ${primary}`, seconds(30), async () => {
-          const query =
-            "select repmgr.get_upstream_node_id() || ' ' || (repmgr.get_upstream_last_seen() between 0 and 5)";
-          const seen = await sql(lab, host, query, { database: "repmgr" });
-          return seen === `${primary.replace("pg", "")} true` || seen;
-        });
-      }
+      await awaitWatched(lab, others(primary), Number(primary.replace("pg", "")));
     };
 
     test("a cluster is deployed with it: initdb, clones, registrations", async (world) => {

@@ -121,7 +121,7 @@ export async function awaitHealthy(lab: Lab, hosts: readonly string[], cluster =
 export async function awaitWatched(lab: Lab, standbys: readonly string[], primaryId: number): Promise<void> {
   const state = "select repmgr.get_upstream_node_id(), repmgr.get_upstream_last_seen()";
   for (const host of standbys) {
-    await until(`repmgrd on ${host} watches node ${primaryId}`, seconds(60), async () => {
+    await until(`repmgrd on ${host} watches node ${primaryId}`, seconds(30), async () => {
       const seen = await sql(lab, host, state, { database: "repmgr" });
       const [upstream, secondsAgo] = seen.split("|").map(Number);
       return (upstream === primaryId && secondsAgo !== -1 && Number(secondsAgo) <= 5) || `node|seconds ago: ${seen}`;
