@@ -21,7 +21,7 @@ export const FILES = {
   ],
   host: [
     ...[`postgresql-${CLUSTER}`, `repmgrd-${CLUSTER}`].map((unit) => `/etc/systemd/system/${unit}.service`),
-    ...["repmgr.conf", "pgpass", "start-guard", "fence", "failover-validation", "event"].map(
+    ...["repmgr.conf", "pgpass", "start-guard", "fence", "failover-validation", "promote", "event"].map(
       (name) => `/etc/repmgr/${CLUSTER}/${name}`,
     ),
     `/etc/sudoers.d/repmgr-${CLUSTER}`,

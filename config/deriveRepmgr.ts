@@ -13,6 +13,7 @@ export interface RepmgrPaths {
   readonly authorities: string;
   readonly loginCertificate: string;
   readonly failoverValidation: string;
+  readonly promote: string;
   readonly fence: string;
   readonly event: string;
 }
@@ -68,7 +69,7 @@ export function repmgrConf(cluster: ClusterSpec, node: NodeSpec, paths: RepmgrPa
     failover: cluster.failover,
     priority: String(node.priority),
     location: node.location,
-    promote_command: `${repmgr} standby promote -f ${paths.configFile} --log-to-file`,
+    promote_command: paths.promote,
     follow_command: `${repmgr} standby follow -f ${paths.configFile} --log-to-file --upstream-node-id=%n`,
     repmgrd_pid_file: `/run/repmgrd-${cluster.name}/repmgrd.pid`,
     ...serviceCommands(cluster.name),

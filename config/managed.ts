@@ -95,11 +95,12 @@ export const REPMGR_OPTIONS: Readonly<Record<string, OptionKind>> = {
   ssh_options: "text",
 };
 
-/** repmgr's own, where the timing of a failover is judged and a repmgr.conf says nothing (repmgr.conf.sample). */
+/** repmgr's own, where the timing of a failover depends on them and a repmgr.conf says nothing (repmgr.conf.sample). */
 export const REPMGR_DEFAULTS = {
   reconnect_attempts: "6",
   reconnect_interval: "10",
   monitor_interval_secs: "2",
+  primary_notification_timeout: "60",
 } as const;
 
 const IDENTITY = "it follows from the topology";

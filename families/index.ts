@@ -47,6 +47,7 @@ export function clusterPaths({ family, cluster, dataDirectory, layout }: Cluster
     loginCertificate: `${directory}/repmgr.pem`,
     startGuard: `${directory}/start-guard`,
     failoverValidation: `${directory}/failover-validation`,
+    promote: `${directory}/promote`,
     fence: `${directory}/fence`,
     event: `${directory}/event`,
     fenceMark: `/run/postgresql/${cluster}.fenced`,

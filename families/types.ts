@@ -42,8 +42,9 @@ export interface ClusterPaths {
   /** Private key and certificate with which the node logs in to the others. */
   readonly loginCertificate: string;
   readonly startGuard: string;
-  /** Decides whether the winner of an election is promoted; ends the writes of a primary that was cut off; tells of events. */
+  /** Decides whether the winner of an election is promoted, and promotes it; ends the writes of a primary that was cut off; tells of events. */
   readonly failoverValidation: string;
+  readonly promote: string;
   readonly fence: string;
   readonly event: string;
   /** Why the fence stopped PostgreSQL, as it left it; true of this instance until it is started again. */

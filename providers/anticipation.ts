@@ -22,7 +22,9 @@ export function anticipateReviews(ctx: Ctx, inputs: PreflightInputs): void {
   const { reach, cluster, family, version, port, dataDirectory, layout, packages, nodes, monitored } = inputs;
   const paths = clusterPaths(inputs);
   const { postgresqlUnit, repmgrdUnit, repmgrdPidFile } = paths;
-  const scripts = [paths.event, paths.failoverValidation, paths.fence, paths.startGuard].map((path) => ({ path }));
+  const scripts = [paths.event, paths.failoverValidation, paths.fence, paths.promote, paths.startGuard].map((path) => ({
+    path,
+  }));
   const members = nodes.map(({ node, host, address, isWitness }) => ({ node, host, address, witness: isWitness }));
   const whole = { reach, cluster, family, version, port, dataDirectory, layout, members } as unknown as ClusterInputs;
   for (const { host, node, isWitness, repository } of nodes) {

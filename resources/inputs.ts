@@ -148,6 +148,7 @@ function confOf(spec: ClusterSpec, node: NodeSpec): Record<string, string> {
     authorities: paths.authorities,
     loginCertificate: paths.loginCertificate,
     failoverValidation: paths.failoverValidation,
+    promote: paths.promote,
     fence: paths.fence,
     event: paths.event,
   });

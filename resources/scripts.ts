@@ -1,5 +1,6 @@
 import { serviceCommands } from "../config/deriveRepmgr";
 import { standbysToPromote } from "../config/deriveSynchronous";
+import { REPMGR_DEFAULTS } from "../config/managed";
 import type { ClusterSpec, NodeSpec } from "../config/types";
 import { clusterPaths, familyLayout } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
@@ -16,6 +17,7 @@ export interface Elsewhere {
   readonly fence?: string;
   readonly fenceMark?: string;
   readonly startCommand?: string;
+  readonly failoverValidation?: string;
 }
 
 /** Everything that is executed for a cluster on a node, in order of path. @throws Error when a value holds a NUL */
@@ -35,6 +37,7 @@ export function nodeScripts(spec: ClusterSpec, node: NodeSpec): TextSources {
     [paths.event]: eventScript(spec),
     [paths.failoverValidation]: failoverValidation(spec, node),
     [paths.fence]: fence(spec, node),
+    [paths.promote]: promote(spec, node),
     [paths.startGuard]: guard,
   };
 }
@@ -49,6 +52,19 @@ export function failoverValidation(spec: ClusterSpec, node: NodeSpec, elsewhere:
     forgottenSeconds: 2 * Number(spec.repmgrOptions.monitor_interval_secs),
   };
   return { template: "failover-validation.sh", view };
+}
+
+/** The script by which repmgrd promotes the winner of an election. @throws Error when a value holds a NUL */
+export function promote(spec: ClusterSpec, node: NodeSpec, elsewhere: Elsewhere = {}): TextSource {
+  const { failoverValidation, repmgrConf } = clusterPaths({ ...spec, cluster: spec.name });
+  const { primary_notification_timeout } = { ...REPMGR_DEFAULTS, ...spec.repmgrOptions };
+  const view = {
+    ...askingView(spec, node, elsewhere),
+    failoverValidation: sh(elsewhere.failoverValidation ?? failoverValidation),
+    repmgrConf: sh(repmgrConf),
+    seconds: primary_notification_timeout,
+  };
+  return { template: "promote.sh", view };
 }
 
 /** The script that ends the writes of a primary which the others may replace. @throws Error when a value holds a NUL */

@@ -13,7 +13,7 @@ const FOUR = [...HOSTS, OUTSIDER];
 const OF_A_NEIGHBOUR: readonly RegExp[] = [
   /^open 5432\/tcp to 198\.18\.\d+\.14\/32/,
   /^close 5432\/tcp, .* to 198\.18\.\d+\.14\/32/,
-  /^\/etc\/repmgr\/main\/(event|failover-validation|fence|start-guard), which postgresql-main\.service runs, has another text$/,
+  /^\/etc\/repmgr\/main\/(event|failover-validation|fence|promote|start-guard), which postgresql-main\.service runs, has another text$/,
   /^the nodes log in to each other with the password kept in \/etc\/repmgr\/main\/pgpass$/,
   /^who may connect: \d+ rules from the topology and the inventory$/,
   /^load the configuration without a restart: pg_hba\.conf$/,

@@ -15,6 +15,9 @@ const versions = readdirSync(dirname(keptStateFile(0)))
   .map((file) => Number(/^state-(\d+)\.json$/.exec(file)?.[1]))
   .sort((a, b) => a - b);
 
+/** A promotion that failed is tried again, by a script. */
+const PROMOTION_RETRIED = { RepmgrNode: ["repmgrConf"], "SystemdUnit main-n1-postgresql": ["files"] };
+
 /** What this version manages and that one did not: it differs on purpose, and up brings the hosts to it. */
 const MANAGED_SINCE: readonly Readonly<Record<string, readonly string[]>>[] = [
   // settings: synchronous_standby_names. nodes: their ids. files, repmgrConf: scripts for fencing, failover and events.
@@ -27,6 +30,8 @@ const MANAGED_SINCE: readonly Readonly<Record<string, readonly string[]>>[] = [
     "SystemdUnit main-n1-postgresql": ["files"],
     Preflight: ["failover", "nodes", "protect"],
   },
+  PROMOTION_RETRIED,
+  PROMOTION_RETRIED,
 ];
 
 const unreachable = (): never => {

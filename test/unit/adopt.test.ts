@@ -15,6 +15,7 @@ const NO_PATHS = {
   authorities: "",
   loginCertificate: "",
   failoverValidation: "",
+  promote: "",
   fence: "",
   event: "",
 };

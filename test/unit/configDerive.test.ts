@@ -117,6 +117,7 @@ describe("repmgr.conf", () => {
     authorities: "/etc/x/main/ca.crt",
     loginCertificate: "/etc/x/main/repmgr.pem",
     failoverValidation: "/etc/x/main/failover-validation",
+    promote: "/etc/x/main/promote",
     fence: "/etc/x/main/fence",
     event: "/etc/x/main/event",
   };
@@ -141,7 +142,7 @@ describe("repmgr.conf", () => {
       failover: "automatic",
       priority: "50",
       location: "dc2",
-      promote_command: "/usr/lib/postgresql/17/bin/repmgr standby promote -f /etc/x/main/repmgr.conf --log-to-file",
+      promote_command: "/etc/x/main/promote",
       follow_command:
         "/usr/lib/postgresql/17/bin/repmgr standby follow -f /etc/x/main/repmgr.conf --log-to-file --upstream-node-id=%n",
       monitor_interval_secs: "2",

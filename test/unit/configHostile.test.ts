@@ -81,7 +81,7 @@ function expectLiteral(cluster: ClusterSpec): void {
   expect(parseHba(renderHba(name, lines))).toEqual(parseHba(lines.join("\n")));
   expect(parseHba(lines.join("\n"))).toHaveLength(hba.length);
   for (const node of nodes) {
-    const scripts = { failoverValidation: "/etc/v", fence: "/etc/f", event: "/etc/e" };
+    const scripts = { failoverValidation: "/etc/v", promote: "/etc/p", fence: "/etc/f", event: "/etc/e" };
     const conf = repmgrConf(cluster, node, {
       binDirectory: "/bin",
       configFile: "/etc/r.conf",

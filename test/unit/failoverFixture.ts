@@ -57,10 +57,15 @@ export interface Options {
   readonly afterStop?: Pick<Hosts, "n2" | "n3">;
   /** The start guard's answer; default: it may start. */
   readonly startStatus?: number;
+  /** What repmgr does, and what the validation of a failover; shell, in the directory where it runs. */
+  readonly repmgr?: string;
+  readonly validation?: string;
   /** It goes on until the test has seen enough. */
   readonly isEndless?: boolean;
   /** Hosts whose vote another has already. */
   readonly votedAlready?: readonly string[];
+  /** Default: vote-2. */
+  readonly votedBy?: string;
   /** When that vote expires; default: never. Seconds. */
   readonly expiresAfter?: number;
 }
@@ -87,15 +92,20 @@ answer=$(cat "$of")
 case $answer$query in
   '!'*) ;;
   *pg_try_advisory_xact_lock*) [ -e "$of.voted" ] || echo "$PGAPPNAME" >"$of.voted"; exit ;;
-  *pg_terminate_backend*) [ "$(cat "$of.voted" 2>/dev/null)" != vote-1 ] || rm "$of.voted"; exit ;;
+  *pg_terminate_backend*)
+    case $(cat "$of.voted" 2>/dev/null):$query in
+      vote-1*:*"~ '^vote-1(-|\$)'") rm "$of.voted" ;;
+      vote-1*:*"= '$(cat "$of.voted")'") rm "$of.voted" ;;
+    esac
+    exit ;;
   *"select pg_is_in_recovery()") cat promoted 2>/dev/null || echo t; exit ;;
 esac
 case $answer in '!'*) echo "psql: error: connection to server at \\"$host\\", port 5432 failed: \${answer#!}" >&2; exit 2 ;; esac
 echo "$answer" | sed "s/@/$(cat "$of.voted" 2>/dev/null || echo -)/"
 `,
   );
-  for (const host of options.votedAlready ?? [])
-    writeFileSync(join(dir, `${host.replaceAll("/", "_")}.voted`), "vote-2");
+  const { votedAlready = [], votedBy = "vote-2" } = options;
+  for (const host of votedAlready) writeFileSync(join(dir, `${host.replaceAll("/", "_")}.voted`), votedBy);
   executable(join(bin, "logger"), "exit 0\n");
   executable(join(bin, "pg_controldata"), `echo "Latest checkpoint's TimeLineID:       1"\n`);
   const later = options.afterStop ?? answers;
@@ -107,6 +117,8 @@ echo "$*" >>${dir}/stopped; kill "$pid"
 printf '%s' '${later.n2}' >${dir}/192.0.2.2; printf '%s' '${later.n3}' >${dir}/192.0.2.3
 `,
   );
+  executable(join(bin, "repmgr"), `cd ${dir}\n${options.repmgr ?? "exit 9"}\n`);
+  executable(join(bin, "validation"), `cd ${dir}\n${options.validation ?? "exit 9"}\n`);
   executable(join(bin, "start"), `echo start >>${dir}/starts; exit ${options.startStatus ?? 0}\n`);
   if (options.pid !== undefined) writeFileSync(join(data, "postmaster.pid"), `${options.pid}\n`);
   const began = Date.now();
@@ -114,13 +126,14 @@ printf '%s' '${later.n2}' >${dir}/192.0.2.2; printf '%s' '${later.n3}' >${dir}/1
     binDirectory: bin,
     fenceMark: join(dir, "mark"),
     startCommand: join(bin, "start"),
+    failoverValidation: join(bin, "validation"),
   });
   const votes = (): string[] => Object.keys(by).map((host) => `${host.replaceAll("/", "_")}.voted`);
   const expiry =
     options.expiresAfter === undefined
       ? undefined
       : spawn("/bin/sh", ["-c", `sleep ${options.expiresAfter}; rm -f ${votes().join(" ")}`], { cwd: dir });
-  const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s", ...(options.args ?? [])], {
+  const { status, stdout, stderr, pid } = spawnSync("/bin/sh", ["-s", ...(options.args ?? [])], {
     input: textOf(script),
     encoding: "utf8",
     env: { PATH: `${bin}:/usr/bin:/bin` },
@@ -130,7 +143,12 @@ printf '%s' '${later.n2}' >${dir}/192.0.2.2; printf '%s' '${later.n3}' >${dir}/1
   const said = (stdout + stderr).trim();
   const starts = read("starts").split("\n").length - 1;
   expiry?.kill();
-  const given = votes().map((file) => read(file).trim());
+  // Each run of the script has votes of its own.
+  const given = votes().map((file) =>
+    read(file)
+      .trim()
+      .replace(new RegExp(`^vote-1-${pid}$`), "vote-1"),
+  );
   return {
     dir,
     status,

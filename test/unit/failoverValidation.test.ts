@@ -112,6 +112,12 @@ describe("the votes of a majority", () => {
     expect(done).toMatchObject({ status: 0, votes: ["vote-1", "", "vote-1"] });
   });
 
+  test("of a promotion of before that failed are ended first: they expire while the next one still needs them", () => {
+    const done = run(failoverValidation, answers, { votedAlready: [n1, n3], votedBy: "vote-1-1" });
+    expect(done).toMatchObject({ status: 0, votes: ["vote-1", "", "vote-1"] });
+    expect(done.ms).toBeLessThan(VOTE_MS / 2);
+  });
+
   test("are free again once it is primary", async () => {
     const { dir, votes } = run(failoverValidation, answers);
     expect(votes).toEqual(["vote-1", "", "vote-1"]);

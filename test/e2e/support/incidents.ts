@@ -1,9 +1,10 @@
 import { until } from "../../../lab/wait";
+import { sh } from "../../../ssh/quote";
 import { run } from "./command";
 import { seconds } from "./deadlines";
 import { setting } from "./incident";
 import type { Happens, Scene } from "./incidentRun";
-import { DATA } from "./layout";
+import { BIN, DATA } from "./layout";
 import { leftover, outgrow, SEGMENT } from "./walFaults";
 import { awaitHealthy, role, sql } from "./oracle";
 import { RunningUp } from "./running";
@@ -61,6 +62,20 @@ export const OF_PRIMARY: Readonly<Record<string, Happens>> = {
   "SIGSTOP of the primary": async (scene) => {
     await scene.on(scene.primary, "systemctl kill -s STOP postgresql-main");
     await scene.failover();
+  },
+
+  "the promotion of the winner fails at first": async (scene) => {
+    const repmgr = `${BIN}/repmgr`;
+    const once = `case "$*" in *"standby promote"*) mkdir /run/postgresql/failed 2>/dev/null && exit 8 ;; esac`;
+    const failing = `printf '%s\\n' '#!/bin/sh' ${sh(once)} 'exec ${repmgr}.real "$@"' >${repmgr} && chmod 755 ${repmgr}`;
+    for (const host of scene.standbys) await scene.on(host, `mv ${repmgr} ${repmgr}.real && ${failing}`);
+    scene.begins();
+    await killPostmaster(scene);
+    for (const host of scene.standbys) await scene.on(host, `mv ${repmgr}.real ${repmgr}`);
+    const failed = await Promise.all(
+      scene.standbys.map((host) => scene.on(host, "rmdir /run/postgresql/failed && echo yes || true")),
+    );
+    expect(failed.filter((said) => said === "yes")).toHaveLength(1);
   },
 
   "the primary's link is cut for a minute": (scene) =>
