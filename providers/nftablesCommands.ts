@@ -5,6 +5,8 @@ import { render } from "../templates/render";
 import type { FirewallCommands } from "./firewallCommands";
 
 const SCRIPT = "/etc/repmgr-pulumi/nftables-open";
+/** Past which chains ours were, while they are taken out. */
+const PAST = "/run/repmgr-pulumi-nftables";
 const LOCK_SECONDS = 30;
 
 /**
@@ -28,19 +30,23 @@ printf '%s\\n' "$kept" ${lines.map(sh).join(" ")} | sed '/^$/d' | sort -u`)}
 ${LOADED}`;
   },
 
-  close(_, { permanent }) {
+  close({ chains }, { permanent }) {
     const words = permanent.map(({ rule }) => `/^open ${rule.replaceAll("/", "\\/")} /d`).join(";");
+    const left = `sed ${sh(words)} ${NFTABLES_RULES} 2>/dev/null`;
+    const past = chains.map((chain) => sh(`chain ${spell(chain)}`)).join(" ");
     return `${LOCKED}
-[ ! -e ${NFTABLES_RULES} ] || ${replaceRules(`sed ${sh(words)} ${NFTABLES_RULES}`)}
-if grep -qs '^open ' ${NFTABLES_RULES}; then
+if ${left} | grep -q '^open '; then
+${replaceRules(left)}
 ${LOADED}
 else
-  # The last cluster of the host.
-  [ ! -x ${SCRIPT} ] || ${SCRIPT} close
+  # The last cluster of the host. What a look finds goes last: a cut before that leaves it to the next run.
   systemctl disable -q --now ${NFTABLES_UNIT} 2>/dev/null || true
-  rm -f ${NFTABLES_RULES} ${SCRIPT} ${unitPath(NFTABLES_UNIT)}
+  rm -f ${[NFTABLES_RULES, SCRIPT, unitPath(NFTABLES_UNIT)].map((path) => `${path} ${path}.new`).join(" ")}
   rmdir --ignore-fail-on-non-empty /etc/repmgr-pulumi
   systemctl daemon-reload
+  printf '%s\\n' ${past} >${PAST}
+  sh -c ${sh(render("nftables-open.sh", { rules: PAST, chain: NFTABLES_CHAIN }))} nftables-open close
+  rm ${PAST}
 fi`;
   },
 

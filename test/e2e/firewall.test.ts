@@ -139,7 +139,9 @@ iptables -A ufw-user-input -s 203.0.113.0/24 -p tcp -m tcp --dport 5432 -j ACCEP
       await rowArrives(lab, "pg1", ["pg2", "pg3"], { database: "app" });
     });
 
-    test("destroy takes back what was opened, and leaves all that others have made", async (world) => {
+    test("destroy takes back what was opened, where a run before was cut as well, and leaves all that others have made", async (world) => {
+      const files = "/etc/repmgr-pulumi /etc/systemd/system/repmgr-pulumi-nftables.service";
+      await sh(world.lab, "pg2", `systemctl disable -q --now repmgr-pulumi-nftables && rm -r ${files}`);
       must(await world.destroy());
       expect(await rulesOf(world.lab)).toEqual(before);
       expect(

@@ -159,5 +159,15 @@ open fd00::a/128 5433 other
       expect(script).toContain("sed '/^open 198.18.6.11\\/32 5432 /d;/^open 10.0.0.0\\/8 5432 /d'");
       expect(script).not.toContain("5433");
     });
+
+    test("of a removal that was cut the chain is left, and is taken out", () => {
+      const cut = KEPT.replace("unit enabled", "unit not-found").replace(/^(chain|open) .*\n/gm, "");
+      expect(cut).not.toBe(KEPT);
+      const script = scripts(firewallRuleKind.planDelete(have(TABLES + cut), want, []));
+      expect(script).toContain("'chain inet filter input' 'chain ip guard first'");
+      expect(script.indexOf("nft -f -\n' nftables-open close")).toBeGreaterThan(
+        script.indexOf("systemctl daemon-reload"),
+      );
+    });
   });
 });
