@@ -39,12 +39,7 @@ export function writeInventory(lab: Lab, path: string, others: Readonly<Record<s
     extends: join(projectRoot(), "inventory", "common.yml"),
     defaults: {
       ssh: { user: "admin", key_file: lab.keyFile, known_hosts: lab.knownHosts },
-      repository: {
-        name: "lab",
-        ...lab.aptRepository,
-        components: [...lab.aptRepository.components],
-        key_file: lab.repositoryKey,
-      },
+      repository: { name: "lab", ...lab.aptRepository() },
     },
     hosts: Object.fromEntries(HOSTS.map((name) => [name, { address: lab.host(name).address }])),
     postgresql_clusters: {

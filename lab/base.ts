@@ -8,7 +8,6 @@ import { baseDirectory, projectRoot } from "./project";
 import { makeRepository } from "./repository";
 import { must } from "./run";
 
-const SUITE = "trixie";
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const DEFAULT_MIRROR = "http://deb.debian.org/debian";
 
@@ -19,23 +18,41 @@ const HOST_PACKAGES = [
   ...["perl", "rsync", "tuned", "tzdata"],
 ];
 
-/** What the lab's repository offers, with everything these need. */
-const REPOSITORY_PACKAGES = ["postgresql-17", "postgresql-client-17", "postgresql-17-repmgr", "ufw"];
+export type Release = "debian12" | "debian13";
 
-/**
- * The major version from which hosts are upgraded, with the libraries of its release that the hosts' own lacks. PGDG
- * offers all versions for every release; Debian has one a release, so this one comes from the release before.
- */
-const FORMER_SUITE = "bookworm";
-const FORMER_PACKAGES = ["postgresql-15", "postgresql-client-15", "postgresql-15-repmgr"];
+interface Recipe {
+  readonly suite: string;
+  /** What the lab's repository offers, with everything these need. */
+  readonly packages: readonly string[];
+  /**
+   * The major version from which hosts are upgraded, with the libraries of its release that the hosts' own lacks. PGDG
+   * offers all versions for every release; Debian has one a release, so this one comes from the release before.
+   */
+  readonly former?: { readonly suite: string; readonly packages: readonly string[] };
+}
+
+const server = (version: number): string[] => [
+  `postgresql-${version}`,
+  `postgresql-client-${version}`,
+  `postgresql-${version}-repmgr`,
+];
+
+const RELEASES: Readonly<Record<Release, Recipe>> = {
+  debian12: { suite: "bookworm", packages: [...server(15), "ufw"] },
+  debian13: {
+    suite: "trixie",
+    packages: [...server(17), "ufw"],
+    former: { suite: "bookworm", packages: server(15) },
+  },
+};
 
 const customizeScript = (): string => join(projectRoot(), "lab", "base", "customize.sh");
 
 /** Changes exactly when the image would be built in another way. */
-export function baseHash(): string {
-  const packages = [HOST_PACKAGES, REPOSITORY_PACKAGES, FORMER_SUITE, FORMER_PACKAGES];
-  const recipe = [SUITE, ...packages, readFileSync(customizeScript(), "utf8")];
-  return createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 12);
+export function baseHash(release: Release): string {
+  const recipe = [HOST_PACKAGES, RELEASES[release], readFileSync(customizeScript(), "utf8")];
+  const hash = createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 12);
+  return release === "debian13" ? hash : `${hash}-${release}`;
 }
 
 /** The Debian mirror this machine itself uses, else Debian's own. @param uris one repository a line */
@@ -44,9 +61,13 @@ export function debianMirror(uris: string): string {
   return own ? own.trim().replace(/\/$/, "") : DEFAULT_MIRROR;
 }
 
-/** A line of sources.list with the packages of the hosts' own release. */
-export async function debianSource(): Promise<string> {
-  return `deb [signed-by=${KEYRING}] ${debianMirror(await machineRepositories())} ${SUITE} main`;
+/** A line of sources.list with the packages of a release. */
+export async function debianSource(release: Release): Promise<string> {
+  return source(debianMirror(await machineRepositories()), RELEASES[release].suite);
+}
+
+function source(mirror: string, suite: string): string {
+  return `deb [signed-by=${KEYRING}] ${mirror} ${suite} main`;
 }
 
 const machineRepositories = (): Promise<string> =>
@@ -56,7 +77,7 @@ const machineRepositories = (): Promise<string> =>
  * The whole command line of the bootstrap; the hook's directory and names travel in the environment. In a mount namespace of
  * its own: mmdebstrap that is killed leaves what it has mounted, and nobody could remove the draft after that.
  */
-export function mmdebstrapArgv(root: string, mirror: string): string[] {
+export function mmdebstrapArgv(release: Release, root: string, mirror: string): string[] {
   const dpkg = ["force-unsafe-io", ...["man", "doc", "locale"].map((dir) => `path-exclude=/usr/share/${dir}/*`)];
   return [
     ...["unshare", "--mount", "--propagation", "private"],
@@ -70,48 +91,59 @@ export function mmdebstrapArgv(root: string, mirror: string): string[] {
     ...['--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"'],
     ...dpkg.map((option) => `--dpkgopt=${option}`),
     `--customize-hook=sh "$LAB_CUSTOMIZE" "$1"`,
-    ...[SUITE, root, mirror],
+    ...[RELEASES[release].suite, root, mirror],
   ];
 }
 
 /**
- * The base image, built first if there is none (a minute, and the only step of the lab that reaches a network).
+ * The image of a release of Debian, built first if there is none (a minute, and the only step of the lab that reaches a network).
  * @throws Error with the end of the build's output
  */
-export async function ensureBase(progress: Progress): Promise<HostImage> {
-  const image = imageAt(baseHash());
+export async function ensureBase(release: Release, progress: Progress): Promise<HostImage> {
+  const image = imageAt(baseHash(release));
   if (isBuilt(image)) return image;
-  return new LabLock(baseDirectory()).hold("build the base image", async () => {
-    if (!isBuilt(image)) await timed(progress, "build the base image", () => build(image, progress));
+  const what = `build the ${release} image`;
+  return new LabLock(baseDirectory()).hold(what, async () => {
+    if (!isBuilt(image)) await timed(progress, what, () => build(release, image, progress));
     return image;
   });
 }
 
-async function build(image: HostImage, progress: Progress): Promise<void> {
+async function build(release: Release, image: HostImage, progress: Progress): Promise<void> {
+  const { suite, packages, former } = RELEASES[release];
   const dir = join(baseDirectory(), image.hash);
-  const draft = imageAt(`${image.hash}.draft`);
-  rmSync(`${dir}.draft`, { recursive: true, force: true });
+  const draft = join(baseDirectory(), `draft-of-${image.hash}`);
+  rmSync(draft, { recursive: true, force: true });
   rmSync(dir, { recursive: true, force: true });
-  mkdirSync(`${dir}.draft`, { recursive: true });
-  writeFileSync(draft.opsPasswordFile, randomBytes(12).toString("base64url"), { mode: 0o600 });
+  mkdirSync(draft, { recursive: true });
+  const inDraft = (path: string): string => path.replace(dir, draft);
+  writeFileSync(inDraft(image.opsPasswordFile), randomBytes(12).toString("base64url"), { mode: 0o600 });
   const mirror = debianMirror(await machineRepositories());
-  await must(mmdebstrapArgv(join(`${dir}.draft`, "root"), mirror), {
+  await must(mmdebstrapArgv(release, join(draft, "root"), mirror), {
     deadlineMs: 15 * 60_000,
     ownGroup: true,
     env: {
       ...process.env,
       LAB_CUSTOMIZE: customizeScript(),
-      LAB_POOL: join(draft.repository, "pool"),
-      LAB_PACKAGES: REPOSITORY_PACKAGES.join(" "),
-      LAB_FORMER_SOURCE: `deb [signed-by=${KEYRING}] ${mirror} ${FORMER_SUITE} main`,
-      LAB_FORMER_PACKAGES: FORMER_PACKAGES.join(" "),
-      LAB_OPS_PASSWORD_FILE: draft.opsPasswordFile,
+      LAB_POOL: join(inDraft(image.repository), "pool"),
+      LAB_PACKAGES: packages.join(" "),
+      LAB_FORMER_SOURCE: former === undefined ? "" : source(mirror, former.suite),
+      LAB_FORMER_PACKAGES: (former?.packages ?? []).join(" "),
+      LAB_OPS_PASSWORD_FILE: inDraft(image.opsPasswordFile),
     },
     onLine: (line) => line.startsWith("I: ") && progress(`  ${line.slice(3)}`),
   });
-  await makeRepository(draft.repository, SUITE, draft.repositoryKey);
-  renameSync(`${dir}.draft`, dir);
+  await makeRepository(inDraft(image.repository), suite, inDraft(image.repositoryKey));
+  renameSync(draft, dir);
 }
 
-/** What an apt source of the lab's hosts looks like. */
-export const APT_REPOSITORY = { uri: "file:/srv/repository", suite: SUITE, components: ["main"] } as const;
+/** What an apt source of the lab's hosts looks like, in an inventory. */
+export interface AptRepository {
+  readonly uri: string;
+  readonly suite: string;
+  readonly components: readonly string[];
+}
+
+export function aptRepository(release: Release): AptRepository {
+  return { uri: "file:/srv/repository", suite: RELEASES[release].suite, components: ["main"] };
+}

@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { imageNamed, Lab } from "./index";
 
 const USAGE = `npm run lab -- COMMAND
-  up N [--image debian13|redhat|selinux] [--from SNAPSHOT]   boot the hosts pg1 .. pgN; those that are new, from that image
+  up N [--image IMAGE] [--from SNAPSHOT]   boot the hosts pg1 .. pgN; those that are new, from that image:
+                           debian12, debian13, redhat, selinux
   status                   hosts, addresses, faults, snapshots
   ssh HOST [COMMAND...]    log in as admin
   exec HOST COMMAND...     run a command as root inside a host, past its network

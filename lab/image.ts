@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { baseDirectory } from "./project";
 
-export const IMAGES = ["debian13", "redhat", "selinux"] as const;
+export const IMAGES = ["debian12", "debian13", "redhat", "selinux"] as const;
 
 /** What a host of the lab boots from. */
 export type ImageName = (typeof IMAGES)[number];
@@ -29,10 +29,11 @@ export interface GuestDisk {
   readonly initrd: string;
 }
 
-/** An image's place, whether it is built or not. @param hash of debian13, or of one laid over it: "<debian13>-redhat-<own>" */
+/** An image's place, whether it is built or not. @param hash of debian13, of one laid over it ("<debian13>-redhat-<own>"), or "<own>-debian12" */
 export function imageAt(hash: string): HostImage {
-  const [base = hash, layer] = hash.split("-");
-  const name = IMAGES.find((image) => image === layer) ?? "debian13";
+  const [first = hash, word] = hash.split("-");
+  const name = IMAGES.find((image) => image === word) ?? "debian13";
+  const base = name === "debian12" ? hash : first;
   const dir = (of: string): string => join(baseDirectory(), of);
   const [root, kernel, initrd] = ["root.img", "vmlinuz", "initrd"].map((file) => join(dir(hash), "disk", file)) as [
     string,

@@ -5,11 +5,17 @@ import { ensureRedhat, redhatHash } from "./redhat";
 import { ensureSelinux, selinuxHash } from "./selinux";
 
 const HASHES: Readonly<Record<ImageName, () => string>> = {
-  debian13: baseHash,
+  debian12: () => baseHash("debian12"),
+  debian13: () => baseHash("debian13"),
   redhat: redhatHash,
   selinux: selinuxHash,
 };
-const BUILDERS = { debian13: ensureBase, redhat: ensureRedhat, selinux: ensureSelinux } as const;
+const BUILDERS: Readonly<Record<ImageName, (progress: Progress) => Promise<HostImage>>> = {
+  debian12: (progress) => ensureBase("debian12", progress),
+  debian13: (progress) => ensureBase("debian13", progress),
+  redhat: ensureRedhat,
+  selinux: ensureSelinux,
+};
 
 /** The image of today's recipe, whether it is built or not. */
 export function todaysImage(name: ImageName): HostImage {

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { addressPlan, hostAddress, hostName, hostNumber, linkName, MAX_HOSTS } from "./addresses";
 import { sshArgv } from "./argv";
-import { APT_REPOSITORY } from "./base";
+import { type AptRepository, aptRepository, type Release } from "./base";
 import { CONTROL, type Direction, type Faults, NO_FAULTS } from "./faults";
 import { withCut, withDirections, withoutCut, withoutDirections } from "./faults";
 import { Fleet } from "./fleet";
@@ -24,6 +24,11 @@ const STOP_DEADLINE_MS = 30_000;
 export interface LabHost {
   readonly name: string;
   readonly address: string;
+}
+
+/** An armoured public key, a file on this machine. */
+export interface LabKey {
+  readonly key_file: string;
 }
 
 export interface HostStatus extends LabHost {
@@ -79,26 +84,20 @@ export class Lab {
     return this.paths.knownHosts;
   }
 
-  /** Armoured public key of the apt repository, a file on this machine. */
-  get repositoryKey(): string {
-    return this.paths.repositoryKey("debian13");
-  }
-
-  /** Armoured public key of the dnf repository, a file on this machine once a host of the image redhat was up. */
-  get dnfRepositoryKey(): string {
-    return this.paths.repositoryKey("redhat");
-  }
-
   /** The sudo password of the login `ops`. */
   get opsPassword(): string {
     return readFileSync(this.fleet.image().opsPasswordFile, "utf8");
   }
 
-  /** The only source of packages of hosts of the image debian13, as an apt source has to name it. */
-  readonly aptRepository = APT_REPOSITORY;
+  /** The only source of packages of hosts of a release, as an inventory names it; its key is there once such a host was up. */
+  aptRepository(release: Release = "debian13"): AptRepository & LabKey {
+    return { ...aptRepository(release), key_file: this.paths.repositoryKey(release) };
+  }
 
   /** The source of the PostgreSQL project's packages for hosts of the image redhat. */
-  readonly dnfRepository = DNF_REPOSITORY;
+  dnfRepository(): typeof DNF_REPOSITORY & LabKey {
+    return { ...DNF_REPOSITORY, key_file: this.paths.repositoryKey("redhat") };
+  }
 
   /** @throws RangeError for a name that no lab has; a host need not exist to have an address */
   host(name: string): LabHost {

@@ -46,7 +46,7 @@ export async function buildLayer(
       LAB_BASE: base.lower.join(":"),
       LAB_LAYER: join(draft, "root"),
       LAB_WORK: join(draft, "work"),
-      LAB_SOURCE: await debianSource(),
+      LAB_SOURCE: await debianSource("debian13"),
       ...(Object.fromEntries(places) as Record<string, string>),
       ...env,
     },

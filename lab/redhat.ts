@@ -13,7 +13,7 @@ export const DNF_REPOSITORY = { uri: "file:/srv/repository/pgdg" } as const;
 
 /** Changes exactly when the image, or the one below it, would be built in another way. */
 export function redhatHash(): string {
-  return `${baseHash()}-redhat-${recipeHash("redhat")}`;
+  return `${baseHash("debian13")}-redhat-${recipeHash("redhat")}`;
 }
 
 /**
@@ -24,7 +24,7 @@ export function redhatHash(): string {
 export async function ensureRedhat(progress: Progress): Promise<HostImage> {
   const image = imageAt(redhatHash());
   if (isBuilt(image)) return image;
-  const base = await ensureBase(progress);
+  const base = await ensureBase("debian13", progress);
   return new LabLock(baseDirectory()).hold("build the redhat image", async () => {
     if (!isBuilt(image)) await timed(progress, "build the redhat image", () => build(base, image));
     return image;

@@ -1,4 +1,4 @@
-import { APT_REPOSITORY, baseHash, ensureBase } from "./base";
+import { aptRepository, baseHash, ensureBase } from "./base";
 import { type HostImage, imageAt, isBuilt } from "./image";
 import { buildLayer, recipeHash } from "./layered";
 import { LabLock } from "./lock";
@@ -11,7 +11,7 @@ const GUEST_PACKAGES = ["qemu-system-x86", "qemu-utils", "e2fsprogs"];
 
 /** Changes exactly when the image, or the one below it, would be built in another way. */
 export function selinuxHash(): string {
-  return `${baseHash()}-selinux-${recipeHash("selinux")}`;
+  return `${baseHash("debian13")}-selinux-${recipeHash("selinux")}`;
 }
 
 /**
@@ -23,9 +23,9 @@ export async function ensureSelinux(progress: Progress): Promise<HostImage> {
   await ensurePackages(GUEST_PACKAGES, progress);
   const image = imageAt(selinuxHash());
   if (isBuilt(image)) return image;
-  const base = await ensureBase(progress);
+  const base = await ensureBase("debian13", progress);
   return new LabLock(baseDirectory()).hold("build the selinux image", async () => {
-    const { uri, suite, components } = APT_REPOSITORY;
+    const { uri, suite, components } = aptRepository("debian13");
     const source = ["deb [trusted=yes]", uri, suite, ...components].join(" ");
     const packages = { LAB_REPOSITORY: base.repository, LAB_REPOSITORY_SOURCE: source };
     const build = (): Promise<void> => buildLayer(base, image, { LAB_DISK: "disk" }, packages);

@@ -14,6 +14,7 @@ const DEBIAN_ONLY: Readonly<Record<string, string>> = {
   adopt: "adopts what pg_createcluster and a playbook for Debian have made",
   backends: "installs the server that keeps the states with apt",
   contract: "edits apt's files and installs ufw with apt",
+  debian12: "boots hosts of Debian 12 and 13",
   firewall: "installs ufw with apt",
   selinux: "boots a guest of Debian beside hosts of Debian",
   state: "compares with a state of Debian's packages",

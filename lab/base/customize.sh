@@ -1,7 +1,7 @@
 #!/bin/sh
 # Turns a fresh Debian root into the lab's base host. Run by mmdebstrap on the control machine, before it cleans the
 # package lists. $1: the root. LAB_POOL: where the packages for the lab's repository go. LAB_PACKAGES: their names.
-# LAB_FORMER_SOURCE, LAB_FORMER_PACKAGES: a line of sources.list, and what comes from there.
+# LAB_FORMER_SOURCE, LAB_FORMER_PACKAGES: a line of sources.list, and what comes from there; both may be empty.
 # LAB_OPS_PASSWORD_FILE: holds the sudo password of the login "ops".
 set -eu
 root=$1
@@ -10,11 +10,13 @@ root=$1
 chroot "$root" apt-get clean
 # shellcheck disable=SC2086
 chroot "$root" apt-get -qq -y --download-only -o APT::Install-Recommends=true install $LAB_PACKAGES
-# The release before has other versions of everything: only what this one lacks may come from there.
-printf '%s\n' "$LAB_FORMER_SOURCE" >"$root"/etc/apt/sources.list.d/former.list
-chroot "$root" apt-get -qq update
-# shellcheck disable=SC2086
-chroot "$root" apt-get -qq -y --download-only --no-install-recommends install $LAB_FORMER_PACKAGES
+if [ -n "$LAB_FORMER_PACKAGES" ]; then
+  # The release before has other versions of everything: only what this one lacks may come from there.
+  printf '%s\n' "$LAB_FORMER_SOURCE" >"$root"/etc/apt/sources.list.d/former.list
+  chroot "$root" apt-get -qq update
+  # shellcheck disable=SC2086
+  chroot "$root" apt-get -qq -y --download-only --no-install-recommends install $LAB_FORMER_PACKAGES
+fi
 mkdir -p "$LAB_POOL"
 mv "$root"/var/cache/apt/archives/*.deb "$LAB_POOL"/
 
@@ -40,9 +42,11 @@ chmod 440 "$root"/etc/sudoers.d/admin "$root"/etc/sudoers.d/ops
 # Host keys come from the control machine, one set a host. The lab knocks at port 22 until a host is up, which sshd
 # would punish: the control machines' addresses are exempt.
 rm -f "$root"/etc/ssh/ssh_host_*
-exempt=$(seq -f '198.18.%g.1' -s , 0 255)
-printf '%s\n' 'HostKey /etc/ssh/ssh_host_ed25519_key' 'PasswordAuthentication no' \
-  "PerSourcePenaltyExemptList $exempt" >"$root"/etc/ssh/sshd_config.d/lab.conf
+printf '%s\n' 'HostKey /etc/ssh/ssh_host_ed25519_key' 'PasswordAuthentication no' >"$root"/etc/ssh/sshd_config.d/lab.conf
+# OpenSSH before 9.8 knows no penalties.
+if grep -qai persourcepenaltyexemptlist "$root"/usr/sbin/sshd; then
+  printf 'PerSourcePenaltyExemptList %s\n' "$(seq -f '198.18.%g.1' -s , 0 255)" >>"$root"/etc/ssh/sshd_config.d/lab.conf
+fi
 
 chroot "$root" systemctl -q enable systemd-networkd ssh firewalld
 chroot "$root" systemctl -q mask console-getty.service getty.target systemd-udevd.service

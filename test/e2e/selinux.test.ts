@@ -9,6 +9,11 @@ const PORT = 5433;
 const DATA = "/data/pg/main";
 const SPACE = "/data/space";
 
+const GUEST_AND_CONTAINERS = [
+  [GUEST, "selinux"],
+  ["pg3", "debian13"],
+] as const;
+
 const isFull = process.env.REPMGR_PULUMI_FULL === "1";
 if (!isFull) {
   // On stderr, which scripts/test.ts shows; jest's stdout is only kept.
@@ -61,7 +66,7 @@ async function isConfined(world: World): Promise<void> {
 (isFull ? describe : describe.skip)("SELinux that enforces", () => {
   suite(
     "selinux",
-    () => World.withGuest(aside),
+    () => World.mixed(GUEST_AND_CONTAINERS, aside),
     ({ test }) => {
       /** What Debian's own units are refused, with no cluster there. */
       let distribution: ReadonlySet<string>;

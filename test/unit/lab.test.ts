@@ -187,8 +187,8 @@ describe("command lines", () => {
   });
 
   test("the base image holds no PostgreSQL", () => {
-    expect(mmdebstrapArgv("/root", "http://mirror/debian").join(" ")).not.toMatch(/postgres|repmgr/);
-    expect(mmdebstrapArgv("/root", "http://mirror/debian").slice(0, 5)).toEqual([
+    expect(mmdebstrapArgv("debian13", "/root", "http://mirror/debian").join(" ")).not.toMatch(/postgres|repmgr/);
+    expect(mmdebstrapArgv("debian13", "/root", "http://mirror/debian").slice(0, 5)).toEqual([
       "unshare",
       "--mount",
       "--propagation",
@@ -210,6 +210,15 @@ describe("images", () => {
     expect(redhat?.repository).not.toBe(base?.repository);
   });
 
+  test("an older Debian is laid over nothing", () => {
+    expect(imageAt("b-debian12")).toMatchObject({
+      name: "debian12",
+      lower: [expect.stringMatching(/base\/b-debian12\/root$/)],
+      opsPasswordFile: expect.stringMatching(/base\/b-debian12\/ops\.password$/) as unknown,
+    });
+    expect(todaysImage("debian12").hash).toMatch(/^[0-9a-f]{12}-debian12$/);
+  });
+
   test.each(["redhat", "selinux"] as const)("%s is built anew with the one below it", (name) => {
     expect(todaysImage(name).hash).toMatch(new RegExp(`^${todaysImage("debian13").hash}-${name}-[0-9a-f]{12}$`));
   });
@@ -226,7 +235,7 @@ describe("images", () => {
     expect(() => builtImage("gone-redhat-gone")).toThrow(
       /gone-redhat-gone of these hosts is gone: npm run lab -- down/,
     );
-    expect(() => imageNamed("suse")).toThrow('no image "suse", there are debian13, redhat, selinux');
+    expect(() => imageNamed("suse")).toThrow('no image "suse", there are debian12, debian13, redhat, selinux');
   });
 });
 

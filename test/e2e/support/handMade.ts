@@ -24,7 +24,7 @@ export async function handMade(how: "debian" | "playbook"): Promise<World> {
         PRIMARY: lab.host(HOSTS[0]).address,
         PEERS: peers.join(" "),
         CLIENT: `${controlAddress(lab)}/32`,
-        SUITE: lab.aptRepository.suite,
+        SUITE: lab.aptRepository().suite,
       };
       const lines = Object.entries(settings).map(([name, value]) => `${name}=${sh(value)}`);
       const done = await lab.exec(host, [...lines, script].join("\n"), {

@@ -19,9 +19,9 @@ export const LAB_SIZE = 4;
 
 /** What hosts of an image are, and where their packages come from. */
 function familyOf(lab: Lab, image: ImageName): Pick<InventoryFile["defaults"], "family" | "repository"> {
-  if (image === "redhat")
-    return { family: "redhat", repository: { name: "lab", ...lab.dnfRepository, key_file: lab.dnfRepositoryKey } };
-  return { repository: { name: "lab", ...lab.aptRepository, components: ["main"], key_file: lab.repositoryKey } };
+  if (image === "redhat") return { family: "redhat", repository: { name: "lab", ...lab.dnfRepository() } };
+  const release = image === "debian12" ? image : "debian13";
+  return { repository: { name: "lab", ...lab.aptRepository(release) } };
 }
 
 /** One cluster of three; on pg2 sudo asks for a password. */

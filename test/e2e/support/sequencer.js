@@ -3,7 +3,7 @@ const Sequencer = require("@jest/test-sequencer").default;
 /** What takes minutes, so that at the end no lab waits for the other's last suite. */
 const LONG = [
   ...["incidentsPrimary", "contract", "incidentsVaried", "incidentsOthers", "manyClusters"],
-  ...["topology", "fencing", "majorUpgrade", "redhat", "selinux", "replicationCertificates"],
+  ...["topology", "fencing", "majorUpgrade", "redhat", "selinux", "debian12", "replicationCertificates"],
 ];
 
 /** The suite that deploys comes first: what it deployed is what the other suites begin with. */

@@ -26,7 +26,7 @@ export interface StateServer {
  * @param dir where the password file goes, outside of what is searched for secrets
  */
 export async function startStateServer(lab: Lab, host: string, dir: string): Promise<StateServer> {
-  const { uri, suite, components } = lab.aptRepository;
+  const { uri, suite, components } = lab.aptRepository();
   const password = randomBytes(18).toString("base64url");
   await sh(
     lab,

@@ -18,7 +18,7 @@ import { ensurePulumi, type PulumiCli } from "../../../scripts/pulumiCli";
 import { LocalStack } from "../../../scripts/stack";
 import { pgpassField } from "../../../ssh/quote";
 import { awaitHealthy } from "./oracle";
-import { GUEST, HOSTS, type InventoryFile, LAB_SIZE, OUTSIDER, threeNodes, yaml } from "./inventory";
+import { HOSTS, type InventoryFile, LAB_SIZE, OUTSIDER, threeNodes, yaml } from "./inventory";
 import { ProcessSampler } from "./processSampler";
 import { SECRETS } from "./secrets";
 
@@ -71,13 +71,18 @@ export class World {
     return World.on(lab, change, image);
   }
 
-  /** Hosts of Debian and an empty stack as with fresh, but the host GUEST has a kernel of its own, whose SELinux enforces. */
-  static async withGuest(change: (inventory: InventoryFile) => void): Promise<World> {
+  /**
+   * Hosts of several images and an empty stack as with fresh; the inventory is that for hosts of the last of them.
+   * @param images up to which host, and of which image; the image selinux is a guest with a kernel of its own
+   */
+  static async mixed(
+    images: readonly (readonly [upTo: string, image: ImageName])[],
+    change: (inventory: InventoryFile, lab: Lab) => void,
+  ): Promise<World> {
     const lab = Lab.open();
     await lab.down();
-    await lab.up(hostNumber(GUEST), { image: "selinux" });
-    await lab.up(HOSTS.length, { image: "debian13" });
-    const world = await World.on(lab, change, "debian13");
+    for (const [upTo, image] of images) await lab.up(hostNumber(upTo), { image });
+    const world = await World.on(lab, (inventory) => change(inventory, lab), images.at(-1)?.[1]);
     await world.open();
     return world;
   }
