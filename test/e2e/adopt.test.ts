@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../../lab/wait";
+import { isFull } from "./support/fullOnly";
 import { seconds } from "./support/deadlines";
 import { adopt, freeInventory, handMade, processes } from "./support/handMade";
 import { awaitPrimary, rowArrives, sh, sql, type SqlOptions } from "./support/oracle";
@@ -135,7 +136,7 @@ suite(
 );
 
 // The budget of a plain run holds one cluster; the other differs in places, port, units, slots and what is set elsewhere.
-if (process.env.REPMGR_PULUMI_FULL === "1") {
+if (isFull) {
   suite(
     "a cluster that a plain playbook has built",
     () => handMade("playbook"),

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeAuthority } from "../../actions/certificates";
 import { until } from "../../lab/wait";
+import { isFull } from "./support/fullOnly";
 import { Contract, type Cuts, type Resource, resourcesOf } from "./support/contract";
 import { OF_A_USER, runNftables, runUfw } from "./support/firewalls";
 import type { InventoryFile } from "./support/inventory";
@@ -89,7 +90,6 @@ systemctl list-units --all --plain --no-legend '*-main.service'
 pgrep -a 'postgres|repmgrd'; true`;
 
 const POINTS: string[] = [];
-const isFull = process.env.REPMGR_PULUMI_FULL === "1";
 const WAYS: readonly Cuts[] = isFull ? ["dropped", "stopped"] : ["by turns"];
 /** Made up to each of its actions and deleted again, before it is made for good. */
 const UNMADE = isFull ? /^(PgInstance|RepmgrNode) main-n2$/ : /^PgInstance main-n2$/;

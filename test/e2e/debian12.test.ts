@@ -1,6 +1,7 @@
 import type { Lab } from "../../lab";
 import { run } from "./support/command";
 import type { InventoryFile } from "./support/inventory";
+import { describeInFull } from "./support/fullOnly";
 import { leftovers } from "./support/leftovers";
 import { dataOf } from "./support/layout";
 import { awaitHealthy, awaitPrimary, postmasters, roles, rowArrives, sh, sql } from "./support/oracle";
@@ -8,12 +9,6 @@ import { suite } from "./support/suite";
 import { HOSTS, must, OUTSIDER, World } from "./support/world";
 
 const DATA = dataOf("main", 15);
-
-const isFull = process.env.REPMGR_PULUMI_FULL === "1";
-if (!isFull) {
-  // On stderr, which scripts/test.ts shows; jest's stdout is only kept.
-  process.stderr.write("debian12 is skipped: its image takes a minute to build; npm run test:full has it\n");
-}
 
 /** Three hosts of Debian 12 with what that has, PostgreSQL 15 and repmgr 5.3, and beside them one of Debian 13 with 17. */
 function twoReleases(inventory: InventoryFile, lab: Lab): void {
@@ -26,7 +21,7 @@ function twoReleases(inventory: InventoryFile, lab: Lab): void {
   inventory.postgresql_clusters.newer = { version: 17, nodes: { m1: { id: 1, host: OUTSIDER, role: "primary" } } };
 }
 
-(isFull ? describe : describe.skip)("Debian 12", () => {
+describeInFull("debian12", "its image takes a minute to build")("Debian 12", () => {
   suite(
     "debian12",
     () =>

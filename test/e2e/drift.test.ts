@@ -1,4 +1,5 @@
 import { run } from "../../lab/run";
+import { isFull } from "./support/fullOnly";
 import { awaitHealthy, role, rowArrives, sh } from "./support/oracle";
 import { BY_CONTENT, declareContent, TABLES } from "./support/driftByContent";
 import { driftGroup } from "./support/driftGroup";
@@ -10,7 +11,7 @@ import { HOSTS, must, World } from "./support/world";
 
 /** --full does one thing at a time: then nothing can hide behind another. */
 const split = (rows: readonly Row[]): (readonly Row[])[] => {
-  const isSplit = process.env.REPMGR_PULUMI_FULL === "1" && rows.every(({ shows }) => Object.keys(shows).length > 0);
+  const isSplit = isFull && rows.every(({ shows }) => Object.keys(shows).length > 0);
   return isSplit && !rows.some(({ what }) => what.includes("slot")) ? rows.map((row) => [row]) : [rows];
 };
 

@@ -1,13 +1,14 @@
 import { SshProxy } from "../../lab/sshProxy";
 import { until } from "../../lab/wait";
 import { Writer } from "../../lab/writer";
+import { isFull } from "./support/fullOnly";
 import { seconds } from "./support/deadlines";
 import { converges, LEFTOVERS, setting, tells } from "./support/incident";
 import { awaitPrimary, sh, sql } from "./support/oracle";
 import { suite } from "./support/suite";
 import { HOSTS, World } from "./support/world";
 
-const SEEDS = Array.from({ length: process.env.REPMGR_PULUMI_FULL === "1" ? 30 : 3 }, (_, index) => index + 1);
+const SEEDS = Array.from({ length: isFull ? 30 : 3 }, (_, index) => index + 1);
 /** An up that restarts three servers sends and receives about as much on each connection. */
 const MOST_BYTES = 150_000;
 

@@ -1,7 +1,8 @@
 import { type InventoryFile, OUTSIDER } from "./support/inventory";
 import type { Happens } from "./support/incidentRun";
 import { ISOLATED, losePowerTogether, OF_PRIMARY, WITH_WITNESS } from "./support/incidents";
-import { incidentSuite, isFull } from "./support/incidentSuite";
+import { isFull } from "./support/fullOnly";
+import { incidentSuite } from "./support/incidentSuite";
 import { must, World } from "./support/world";
 
 const SUDDEN = ["kill -9 of the postmaster", "the primary's host loses power"];

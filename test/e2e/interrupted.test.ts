@@ -1,9 +1,8 @@
+import { isFull } from "./support/fullOnly";
 import { awaitHealthy, roles, rowArrives } from "./support/oracle";
 import { RunningUp } from "./support/running";
 import { suite } from "./support/suite";
 import { HOSTS, must, World } from "./support/world";
-
-const isFull = process.env.REPMGR_PULUMI_FULL === "1";
 
 /** The actions that are under way when everything is killed, in the order in which ups come to them. */
 const MOMENTS: readonly RegExp[] = [

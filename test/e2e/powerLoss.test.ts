@@ -1,5 +1,6 @@
 import { until } from "../../lab/wait";
 import { Writer } from "../../lab/writer";
+import { isFull } from "./support/fullOnly";
 import { seconds } from "./support/deadlines";
 import { awaitPrimary, role, rowArrives, sh, sql } from "./support/oracle";
 import { changesOf, consequencesOf } from "./support/previewSteps";
@@ -10,7 +11,7 @@ import { WriteProbe } from "./support/writeProbe";
 const OLD = "pg1";
 const OTHERS = ["pg2", "pg3"];
 /** Before the failover, and as many after it. */
-const PREVIEWS = process.env.REPMGR_PULUMI_FULL === "1" ? 25 : 3;
+const PREVIEWS = isFull ? 25 : 3;
 
 /** Reviews of a cluster that an application writes to all the time: nothing differs, so nothing may be shown. */
 async function reviewsAreClean(world: World, primary: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { seconds } from "./support/deadlines";
 import { denials, LOG_ALL } from "./support/denials";
+import { describeInFull } from "./support/fullOnly";
 import { GUEST } from "./support/inventory";
 import { awaitHealthy, roles, rowArrives } from "./support/oracle";
 import { suite } from "./support/suite";
@@ -13,12 +14,6 @@ const GUEST_AND_CONTAINERS = [
   [GUEST, "selinux"],
   ["pg3", "debian13"],
 ] as const;
-
-const isFull = process.env.REPMGR_PULUMI_FULL === "1";
-if (!isFull) {
-  // On stderr, which scripts/test.ts shows; jest's stdout is only kept.
-  process.stderr.write("selinux is skipped: its guest is emulated and takes ten minutes; npm run test:full has it\n");
-}
 
 /** One standby is the guest; nothing of it is where the policy expects it. */
 function aside(world: World["inventory"]): void {
@@ -63,7 +58,7 @@ async function isConfined(world: World): Promise<void> {
   expect(domains).toBe("postgresql_t");
 }
 
-(isFull ? describe : describe.skip)("SELinux that enforces", () => {
+describeInFull("selinux", "its guest is emulated and takes ten minutes")("SELinux that enforces", () => {
   suite(
     "selinux",
     () => World.mixed(GUEST_AND_CONTAINERS, aside),

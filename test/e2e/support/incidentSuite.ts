@@ -1,9 +1,9 @@
+import { isFull } from "./fullOnly";
 import { type Happens, runIncident } from "./incidentRun";
 import type { IncidentRow } from "./incidentTable";
 import { suite } from "./suite";
 import type { World } from "./world";
 
-export const isFull = process.env.REPMGR_PULUMI_FULL === "1";
 const TURNS = isFull ? [1, 2, 3] : [1];
 /** A pattern of names, for who wants a few of them. */
 const chosen = new RegExp(process.env.REPMGR_PULUMI_INCIDENTS ?? ".");
