@@ -9,6 +9,7 @@ import { instanceOf } from "./cluster";
 import type { Ctx } from "./kind";
 import { clusterOf } from "./majorUpgrade";
 import type { PreflightInputs, PreflightNode } from "./preflight";
+import { problemsOfNodes } from "./preflightNodes";
 
 /** How the nodes log in to each other by certificate. */
 export interface Logins {
@@ -29,29 +30,23 @@ export async function loginProblems(
   inputs: PreflightInputs,
   before: PreflightInputs | undefined,
 ): Promise<string[]> {
-  const about = `cluster ${inputs.cluster}: `;
   const { logins } = inputs;
   const was = before?.logins;
   if (logins === undefined) {
     if (was?.isRequired !== true) return [];
     return [
-      `${about}its nodes let each other in by certificate alone, so the certificates cannot go in the same change. ` +
+      `cluster ${inputs.cluster}: its nodes let each other in by certificate alone, so the certificates cannot go in the same change. ` +
         `Set "replication_certificates: presented" under 'tls', run "pulumi up", then take it away`,
     ];
   }
   const begins = logins.isRequired && was?.isRequired !== true;
   const isOther = was !== undefined && was.authorities !== logins.authorities;
   if (!begins && !isOther) return [];
-  const problems = await Promise.all(
-    inputs.nodes.map((node) =>
-      ask(ctx, inputs, node).then(
-        (seen) => nodeProblem(inputs, node, seen, { logins, begins }),
-        // Whoever cannot be asked is named by the look at the hosts.
-        () => undefined,
-      ),
-    ),
+  return problemsOfNodes(
+    inputs,
+    (node) => ask(ctx, inputs, node),
+    (node, seen) => nodeProblems(inputs, node, { ...seen, logins, begins }),
   );
-  return problems.filter((problem) => problem !== undefined).map((problem) => about + problem);
 }
 
 interface Seen {
@@ -73,13 +68,17 @@ async function ask(ctx: Ctx, inputs: PreflightInputs, { host }: PreflightNode): 
   return { found, conf, unit, instance };
 }
 
-function nodeProblem(
+interface Judged extends Seen {
+  readonly logins: Logins;
+  readonly begins: boolean;
+}
+
+function nodeProblems(
   inputs: PreflightInputs,
   { node, host }: PreflightNode,
-  { found, conf, unit, instance }: Seen,
-  { logins, begins }: { readonly logins: Logins; readonly begins: boolean },
-): string | undefined {
-  if (instance.data !== "present") return undefined;
+  { found, conf, unit, instance, logins, begins }: Judged,
+): string[] {
+  if (instance.data !== "present") return [];
   const where = `${node} on ${host}`;
   const chain = certificatesOf(found.presented);
   const { loginCertificate } = clusterPaths(inputs);
@@ -89,14 +88,14 @@ function nodeProblem(
     unit?.content.includes(`PGSSLCERT=${loginCertificate}`) === true;
   if (begins && (chain.length === 0 || !isShown)) {
     const lacks = chain.length === 0 ? "has none yet" : "does not show its own yet";
-    return (
+    return [
       `its nodes shall let each other in by certificate, and ${where} ${lacks}. ` +
-      `First run "pulumi up" with "replication_certificates: presented" under 'tls', so that all of them have one and show it`
-    );
+        `First run "pulumi up" with "replication_certificates: presented" under 'tls', so that all of them have one and show it`,
+    ];
   }
-  if (chain.length === 0 || leadsTo(chain, certificatesOf(logins.authorities))) return undefined;
-  return (
+  if (chain.length === 0 || leadsTo(chain, certificatesOf(logins.authorities))) return [];
+  return [
     `its nodes show each other certificates, and that of ${where} was signed by none of the authorities in ca_file. ` +
-    `Write the one that signed it into the file as well, run "pulumi up", and take it out once all certificates are of the new one`
-  );
+      `Write the one that signed it into the file as well, run "pulumi up", and take it out once all certificates are of the new one`,
+  ];
 }

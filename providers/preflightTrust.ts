@@ -6,6 +6,7 @@ import { instanceOf } from "./cluster";
 import type { Ctx } from "./kind";
 import { clusterOf } from "./majorUpgrade";
 import type { PreflightInputs, PreflightNode } from "./preflight";
+import { problemsOfNodes } from "./preflightNodes";
 
 /**
  * Why the nodes cannot begin or end to check each other with this change, or would not know each other after it: none of them
@@ -17,25 +18,19 @@ export async function trustProblems(
   inputs: PreflightInputs,
   before: PreflightInputs | undefined,
 ): Promise<string[]> {
-  const about = `cluster ${inputs.cluster}: `;
   if (before?.trusted !== undefined && inputs.hasTls === undefined) {
     return [
-      `${about}its nodes check each other's certificates, so TLS cannot go in the same change. Set "nodes: unverified" under 'tls', run "pulumi up", then remove 'tls'`,
+      `cluster ${inputs.cluster}: its nodes check each other's certificates, so TLS cannot go in the same change. Set "nodes: unverified" under 'tls', run "pulumi up", then remove 'tls'`,
     ];
   }
   const { trusted } = inputs;
   // What differs without a change of the inventory is drift, which is put right.
   if (trusted === undefined || before?.trusted === trusted) return [];
-  const problems = await Promise.all(
-    inputs.nodes.map((node) =>
-      ask(ctx, inputs, node).then(
-        (seen) => nodeProblems(inputs, node, { ...seen, trusted, isNew: before?.trusted === undefined }),
-        // Whoever cannot be asked is named by the look at the hosts.
-        () => [],
-      ),
-    ),
+  return problemsOfNodes(
+    inputs,
+    (node) => ask(ctx, inputs, node),
+    (node, seen) => nodeProblems(inputs, node, { ...seen, trusted, isNew: before?.trusted === undefined }),
   );
-  return problems.flat().map((problem) => about + problem);
 }
 
 interface Seen {
