@@ -7,13 +7,14 @@ import { withCut, withDirections, withoutCut, withoutDirections } from "./faults
 import { Fleet } from "./fleet";
 import { type ImageName, IMAGES, usualImage } from "./image";
 import { ensureImage, todaysImage } from "./images";
+import { linkInto } from "./links";
 import { LabLock } from "./lock";
 import { networkDown } from "./network";
 import { ensureLabPackages } from "./packages";
 import { LabPaths } from "./paths";
 import { labProblem } from "./problem";
 import { type Progress, timed } from "./progress";
-import { labDirectory } from "./project";
+import { labDirectory, labHome, projectRoot } from "./project";
 import { DNF_REPOSITORY } from "./redhat";
 import { must, type RunResult } from "./run";
 import { collectLayers, freezeDisks, imagesOf, readSnapshot, snapshotNames, writeSnapshot } from "./snapshots";
@@ -141,7 +142,14 @@ export class Lab {
       const names = Array.from({ length: hosts }, (_, index) => hostName(index + 1));
       await this.fleet.prepare(image, names, progress);
       await this.fleet.boot(names, progress);
+      // The others are somebody's who knows where they are.
+      if (this.dir === labDirectory(labHome())) this.linkInto(projectRoot());
     });
+  }
+
+  /** Lets the inventories of a checkout find this lab's keys in their places below .lab. */
+  linkInto(checkout: string): void {
+    linkInto(checkout, this.paths);
   }
 
   /** Pulls the plug of a host. What its kernel had not written yet survives all the same: the page cache is ours. */
