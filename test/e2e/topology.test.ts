@@ -1,4 +1,5 @@
 import { until } from "../../lab/wait";
+import { run as npmRun } from "./support/command";
 import { seconds } from "./support/deadlines";
 import { type InventoryFile, QUICK_FAILOVER } from "./support/inventory";
 import { DATA, dataOf } from "./support/layout";
@@ -25,13 +26,20 @@ const CASCADE = {
 };
 const TREE_HOSTS = [OUTSIDER, "pg1", "pg2", "pg3"];
 
+/** Whoever follows whom logs in there by certificate: the witness to its primary, a cascading standby to a standby. */
+const BY_CERTIFICATE = { nodes: "verify-full", replication_certificates: "required" };
+
 function twoTopologies(inventory: InventoryFile, address: string): void {
   inventory.hosts[OUTSIDER] = { address };
-  Object.assign(inventory.postgresql_clusters.main as object, { nodes: structuredClone(SITES) });
+  Object.assign(inventory.postgresql_clusters.main as object, {
+    nodes: structuredClone(SITES),
+    tls: { ca_file: "main-ca.crt", ...BY_CERTIFICATE },
+  });
   inventory.postgresql_clusters.tree = {
     version: 17,
     port: TREE,
     nodes: CASCADE,
+    tls: { ca_file: "tree-ca.crt", ...BY_CERTIFICATE },
     repmgr: { options: QUICK_FAILOVER, password_secret: "main_repmgr_password" },
   };
 }
@@ -39,6 +47,8 @@ function twoTopologies(inventory: InventoryFile, address: string): void {
 /** "n2<n1" for a standby n2 registered below n1, with its priority and location. */
 const REGISTERED = `select string_agg(format('%s<%s %s %s %s', n.node_name, coalesce(u.node_name, '-'), n.type, n.priority, n.location), ', ' order by n.node_id)
   from repmgr.nodes n left join repmgr.nodes u on u.node_id = n.upstream_node_id`;
+const WITHOUT_CERTIFICATE =
+  "select count(*) from pg_stat_activity join pg_stat_ssl using (pid) where usename = 'repmgr' and client_addr is not null and client_dn is null";
 /** That of t4 is not in use after a start, until it has replayed what it has. */
 const LEFT =
   "select coalesce(string_agg(slot_name, ','), '') from pg_replication_slots where not active and slot_name <> 'repmgr_slot_4'";
@@ -90,13 +100,19 @@ suite(
       await rowArrives(lab, primaries.main, [other]);
       await follows(world, "pg2", "pg1");
       await isDelayed(world, primaries.tree);
-      for (const host of TREE_HOSTS) expect([host, await sql(lab, host, LEFT, { port: TREE })]).toEqual([host, ""]);
+      for (const host of TREE_HOSTS) {
+        expect([host, await sql(lab, host, LEFT, { port: TREE })]).toEqual([host, ""]);
+        expect([host, await sql(lab, host, WITHOUT_CERTIFICATE, { port: TREE })]).toEqual([host, "0"]);
+      }
+      for (const host of ["pg1", "pg2", "pg3"])
+        expect([host, await sql(lab, host, WITHOUT_CERTIFICATE)]).toEqual([host, "0"]);
       must(await world.preview(["--expect-no-changes"]));
     };
 
     test("a preview says what begins where; up makes both, and then nothing is left to do", async (world) => {
       const { lab } = world;
       world.edit((inventory) => twoTopologies(inventory, lab.host(OUTSIDER).address));
+      for (const cluster of ["main", "tree"]) must(await npmRun(world, "ca", cluster));
       const { stdout } = must(await world.preview(["--json"]));
       expect(consequencesOf(stdout)).toEqual(
         expect.arrayContaining([
