@@ -18,7 +18,11 @@ function twoReleases(inventory: InventoryFile, lab: Lab): void {
     repository: { name: "lab", ...lab.aptRepository("debian13") },
   };
   Object.assign(inventory.postgresql_clusters.main as object, { version: 15 });
-  inventory.postgresql_clusters.newer = { version: 17, nodes: { m1: { id: 1, host: OUTSIDER, role: "primary" } } };
+  inventory.postgresql_clusters.newer = {
+    version: 17,
+    nodes: { m1: { id: 1, host: OUTSIDER, role: "primary" } },
+    repmgr: { password_secret: "main_repmgr_password" },
+  };
 }
 
 describeInFull("debian12", "its image takes a minute to build")("Debian 12", () => {
