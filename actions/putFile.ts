@@ -12,7 +12,8 @@ const hashOf = (text: string): string => createHash("sha256").update(text).diges
  * Shell. A lost connection ends stdin early, with nothing to tell that from its end; so the size is checked before the
  * rename. What is written beside the target has one name, so that what a power loss leaves there is taken over by the
  * next write; the directory is locked, so that two writes do not share it; and it is made anew, as postgres may write
- * in some of these directories and must not choose what root writes to.
+ * in some of these directories and must not choose what root writes to. Nor whose owner and mode root changes: that is
+ * done to the file that was opened (proc(5), /proc/self/fd), whatever stands under its name by then.
  */
 export function putFileScript({ path, content, owner, mode, check, verify, found }: PutFile): string {
   const size = Buffer.byteLength(content);
@@ -27,14 +28,16 @@ trap 'rm -f "$new" "$old"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 rm -f "$new" "$old"
 set -C
-cat >"$new"
+exec 8>"$new"
 set +C
-got=$(wc -c <"$new")
+cat >&8
+got=$(stat -L -c %s /proc/self/fd/8)
 [ "$got" -eq ${size} ] || { echo "$got of ${size} bytes arrived" >&2; exit 1; }
-chown ${sh(owner)} "$new"
-chmod ${sh(mode)} "$new"
+chmod ${sh(mode)} /proc/self/fd/8
+chown ${sh(owner)} /proc/self/fd/8
+sync /proc/self/fd/8
+exec 8>&-
 ${check === undefined ? "" : `set -- "$new"\n( ${check}\n) 9<&-`}
-sync "$new"
 ${found === undefined || isLossy(found) ? "" : unchanged(found, content)}
 ${verify === undefined ? 'mv -f "$new" "$target"' : verifiedMove(verify)}
 if command -v restorecon >/dev/null; then restorecon "$target"; fi

@@ -63,7 +63,9 @@ if [ -f "$data/PG_VERSION" ]; then look "$data"; echo "data=$version $pid"; fi
 there=$data
 while [ ! -d "$there" ]; do there=\${there%/*}; there=\${there:-/}; done
 echo "device=$(stat -c %d "$there")"
-[ ! -f ${sh(upgradeMark)} ] || echo "mark=$(cat ${sh(upgradeMark)})"
+# What root takes for its own word must be root's: postgres may put files beside it.
+mark=${sh(upgradeMark)}
+if [ -f "$mark" ] && [ ! -L "$mark" ] && [ "$(stat -c %u "$mark")" = 0 ]; then echo "mark=$(cat "$mark")"; fi
 conf=${sh(repmgrConf)}
 [ -f "$conf" ] || exit 0
 ${dataDirectoryIn('"$conf"')} | while read -r old; do

@@ -154,8 +154,13 @@ function wayBack(now: ClusterInputs): string {
 
 function writeMark({ before, now }: Passage, phase: UpgradeMark["phase"]): string {
   const text = upgradeMark({ from: before.version, to: now.version, phase, dataDirectory: now.dataDirectory });
-  return `printf '%s\\n' ${sh(text)} >${sh(clusterPaths(now).upgradeMark)}
-sync ${sh(clusterPaths(now).upgradeMark)}`;
+  const path = clusterPaths(now).upgradeMark;
+  // Made anew and renamed: postgres may put files beside it, and must not choose what root writes to.
+  return `rm -f ${sh(`${path}.new`)}
+( set -C; printf '%s\\n' ${sh(text)} >${sh(`${path}.new`)} )
+sync ${sh(`${path}.new`)}
+mv -fT ${sh(`${path}.new`)} ${sh(path)}
+sync ${sh(path)}`;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { justNow } from "./kindFixture";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type FormerFacts, formerProbe, parseFormer, upgradeMark } from "../../facts/formerData";
@@ -65,6 +65,19 @@ test("the mark of an upgrade tells the same as was written", () => {
   expect(parseFormer(`device=1\nmark=${upgradeMark(mark)}\n`).mark).toEqual(mark);
   expect(() => parseFormer("device=1\nmark=15 17 soon /x\n")).toThrow('the mark of an upgrade says "15 17 soon /x"');
   expect(() => parseFormer("")).toThrow("no word on the file system");
+});
+
+test("a mark is root's word only where root has written it: postgres may put files beside it", () => {
+  const path = join(dir, "major-upgrade");
+  const isRoot = process.getuid?.() === 0;
+  const seen = (): boolean => look(join(dir, "17/main")).mark !== undefined;
+  writeFileSync(path, "15 17 begun /etc\n");
+  expect(seen()).toBe(isRoot);
+  if (isRoot) chownSync(path, 65534, 65534);
+  expect(seen()).toBe(false);
+  rmSync(path);
+  symlinkSync("/etc/passwd", path);
+  expect(seen()).toBe(false);
 });
 
 test("a host that is gone for good has no former data, so its node can be removed", () => {
