@@ -45,8 +45,25 @@ function checkLogin(checked: Checked, name: string, host: RawHost): void {
       "'sudo: password' needs 'sudo_password_secret', the name of the stack secret with it",
     );
   }
+  if (ssh.sudo === "postgres") checkRestricted(checked, name, ssh.user, host.ssh);
   if (ssh.sudo === "none" && ssh.user !== undefined && ssh.user !== "root") {
     checked.report([...at, "sudo"], `'sudo: none' needs the user root, and the user is '${ssh.user}'`);
+  }
+}
+
+/** A login that may become postgres only. */
+function checkRestricted(checked: Checked, name: string, user: string | undefined, own: RawHost["ssh"]): void {
+  const at = ["hosts", name, "ssh", "sudo"];
+  if (user === "root" || user === "postgres")
+    checked.report(at, `'sudo: postgres' needs a login that is neither root nor postgres, and the user is '${user}'`);
+  if ((own?.sudo === undefined ? checked.raw.defaults.ssh : own)?.sudo_password_secret !== undefined)
+    checked.report(at, "'sudo: postgres' asks for no password; take 'sudo_password_secret' out");
+  for (const [cluster, { layout, nodes }] of checked.clusters()) {
+    if (layout === undefined || !Object.values(nodes).some(({ host }) => host === name)) continue;
+    checked.report(
+      at,
+      `'sudo: postgres' is for clusters that this program has built: the sudoers file of '${cluster}' is that of others`,
+    );
   }
 }
 

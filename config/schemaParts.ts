@@ -47,9 +47,12 @@ export const sshSchema = z
       .optional()
       .meta({ default: DEFAULTS.knownHosts }),
     sudo: z
-      .enum(["none", "nopasswd", "password"])
+      .enum(["none", "nopasswd", "password", "postgres"])
       .optional()
-      .describe("How to become root: not at all (the user is root), sudo without or with a password.")
+      .describe(
+        "How to become root: not at all (the user is root), sudo without or with a password. With postgres the user becomes " +
+          "postgres, without a password, and never root: what needs root is refused.",
+      )
       .meta({ default: DEFAULTS.sudo }),
     sudo_password_secret: secret("the password that sudo asks for").optional(),
     jump: textOf("Name of the host in 'hosts' to jump through.").optional(),

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { RUN_DIRECTORY } from "../ssh/restricted";
 import type { HostConnection, Shell } from "../ssh/types";
 import type { Asked, Probe, ProbeAnswer } from "./probe";
 import { ANSWERS, togetherScripts } from "./together";
@@ -132,8 +133,8 @@ function batchScript(probes: readonly Probe<unknown>[], boundary: string): strin
     `printf %s '${boundary}' >"$work/${number}.err"
 ( ${script}
 ) </dev/null >"$work/${number}.out" 2>>"$work/${number}.err" & p${number}=$!`;
-  return `work=/run/repmgr-pulumi.$$
-for left in /run/repmgr-pulumi.*; do kill -0 "\${left##*.}" 2>/dev/null || rm -rf "$left"; done
+  return `work=${RUN_DIRECTORY}/repmgr-pulumi.$$
+for left in ${RUN_DIRECTORY}/repmgr-pulumi.*; do kill -0 "\${left##*.}" 2>/dev/null || rm -rf "$left"; done
 [ ! -e "$work" ] || rm -rf "$work"
 mkdir -m 700 "$work" || exit 1
 trap 'rm -rf "$work"' EXIT

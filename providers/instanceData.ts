@@ -3,6 +3,7 @@ import { AT_HOME, loginProbe, type LoginQuestion, slotUser, tlsVariables } from 
 import { renderRepmgrConf } from "../facts/repmgrConf";
 import { clusterPaths, familyLayout } from "../families";
 import { sh } from "../ssh/quote";
+import { RUN_DIRECTORY } from "../ssh/restricted";
 import { rejoinMark } from "../facts/rewind";
 import { type ClusterInputs, type Member, peerTls } from "./cluster";
 import type { PgInstanceInputs } from "./pgInstance";
@@ -114,7 +115,7 @@ export function planClone(want: CloneTarget, source: Source, kept = ""): Action[
       script: building(
         want,
         `${untilSlotIsFree(want, source)}
-conf=${sh(`/run/repmgr-clone-${want.cluster}`)}
+conf=${RUN_DIRECTORY}/${sh(`repmgr-clone-${want.cluster}`)}
 trap 'rm -f "$conf"' EXIT
 cat >"$conf"
 chown postgres: "$conf"
@@ -135,7 +136,10 @@ ${placeSpaces(want.version, clustersDirectory(want))}`,
 export const MAKE_BUILDING = `parent=$(dirname "$data")
 near=$parent
 while [ ! -d "$near" ]; do near=$(dirname "$near"); done
-[ -d "$parent" ] || install -d -o postgres -g postgres -m 0755 "$parent"
+[ -d "$parent" ] || install -d -o postgres -g postgres -m 0755 "$parent" || {
+  echo "$parent has to be made by root, belonging to postgres; sudo install -d -o postgres -g postgres $parent" >&2
+  exit 1
+}
 install -d -o postgres -g postgres -m 0700 "$building"
 if command -v restorecon >/dev/null; then
   made=$building
@@ -162,11 +166,19 @@ sync "$parent"`,
   );
 }
 
-/** Shell on "$data". The lock makes a second try wait for a first one that lost its connection but still runs on the host. */
+/**
+ * Shell on "$data". The lock makes a second try wait for a first one that lost its connection but still runs on the host, also
+ * where one ran as root and the other as postgres: whoever comes first after a boot makes it, and reading it is enough.
+ */
 export function oneAtATime({ cluster, dataDirectory }: ClusterInputs, script: string): string {
   return `data=${sh(dataDirectory)}
 cd /
-exec 9>${sh(`/run/lock/repmgr-pulumi-${cluster}`)}
+lock=${sh(`/run/lock/repmgr-pulumi-${cluster}`)}
+[ -e "$lock" ] || ( umask 022; : >"$lock" ) || {
+  echo "type on this host: sudo install -m 644 /dev/null $lock" >&2
+  exit 1
+}
+exec 9<"$lock"
 flock -w 86400 9
 ( ${script}
 ) 9>&-`;

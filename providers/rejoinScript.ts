@@ -2,6 +2,7 @@ import { logIn } from "../facts/login";
 import { aloneTransactions, isCleanlyDown, rejoinMark, rewindDryRun, type RewindQuestion } from "../facts/rewind";
 import { clusterPaths } from "../families";
 import { sh } from "../ssh/quote";
+import { RUN_DIRECTORY } from "../ssh/restricted";
 import type { ClusterInputs } from "./cluster";
 import { asPostgres, repmgr } from "./commands";
 import { oneAtATime } from "./instanceData";
@@ -20,14 +21,14 @@ export const SETTLE_DEADLINE_MS = 600_000;
  */
 export function rejoinScript(want: RepmgrNodeInputs, q: RewindQuestion): string {
   const conninfo = `host=${q.address} port=${q.port} user=repmgr dbname=repmgr connect_timeout=5`;
-  const archive = `/run/repmgr-rejoin-${want.cluster}`;
+  const archive = `${RUN_DIRECTORY}/${sh(`repmgr-rejoin-${want.cluster}`)}`;
   const rejoin = `node rejoin -d '${conninfo}' --force-rewind --config-files=postgresql.conf,pg_hba.conf --config-archive-dir=${archive}`;
   return oneAtATime(
     want,
     `mark=${sh(rejoinMark(want.dataDirectory))}
 [ ! -e "$data/standby.signal" ] && [ ! -e "$mark" ] || exit 0
 install -d -o postgres -g postgres -m 0700 ${archive}
-trap 'rm -rf ${archive}' EXIT
+trap ${sh(`rm -rf ${archive}`)} EXIT
 reason() { printf '%s\\n' "$1" | grep -i 'error\\|fatal\\|panic' | tail -n 1; }
 ${PUT_MARK}
 give_up() { put_mark "$1"; echo "$1" >&2; exit 0; }

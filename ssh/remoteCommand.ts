@@ -1,4 +1,5 @@
 import { sh } from "./quote";
+import { isRestricted, PRELUDE } from "./restricted";
 import type { HostConnection } from "./types";
 
 const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -50,6 +51,7 @@ export interface RemoteRun {
 
 function elevate(sudo: HostConnection["sudo"]): string {
   if (sudo === "none") return "";
+  if (sudo === "postgres") return "sudo -n -u postgres -- ";
   return sudo === "nopasswd" ? "sudo -n -- " : "sudo -k -S -p '' -- ";
 }
 
@@ -64,7 +66,8 @@ export function remoteRun(
   stdin: string,
   deadlineMs: number,
 ): RemoteRun {
-  const body = Buffer.from(`${script}\n#${token}`);
+  const prelude = isRestricted({ sudo }) ? PRELUDE : "";
+  const body = Buffer.from(`${prelude}${script}\n#${token}`);
   const seconds = (deadlineMs / 1000).toFixed(3);
   const timeout = `timeout -k ${KILL_AFTER_MS / 1000} ${seconds}`;
   return {

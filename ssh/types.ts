@@ -17,8 +17,8 @@ export interface HostConnection {
   readonly hostKeys: readonly string[];
   /** Path of the known_hosts file that decides when hostKeys is empty. */
   readonly knownHostsFile: string;
-  /** "none": the login is root. "nopasswd" and "password": through sudo. */
-  readonly sudo: "none" | "nopasswd" | "password";
+  /** "none": the login is root. "nopasswd" and "password": it becomes root through sudo. "postgres": it may become postgres only. */
+  readonly sudo: "none" | "nopasswd" | "password" | "postgres";
   /** Name of the stack secret holding the sudo password. */
   readonly sudoPasswordSecret?: string;
   /** Its machine is gone for good, says the inventory: nobody dials it. */
@@ -33,7 +33,10 @@ export type SecretLookup = (name: string) => string | undefined;
 export interface RunRequest {
   /** What this run is for, in the words an error message shall use: "read the facts of n1". */
   readonly what: string;
-  /** POSIX shell, run by /bin/sh as root with LC_ALL=C, umask 022 and a plain PATH. Travels on stdin, never in argv. */
+  /**
+   * POSIX shell, run by /bin/sh as root with LC_ALL=C, umask 022 and a plain PATH; as postgres where the login may become no
+   * other (restricted.ts). Travels on stdin, never in argv.
+   */
   readonly script: string;
   /** The script's own standard input; the only way a secret may travel. */
   readonly stdin?: string;
@@ -55,7 +58,7 @@ export interface Shell {
   /** Resolves when a run would begin at once. @throws Unreachable as run does */
   open(host: HostConnection): Promise<void>;
   /**
-   * Runs a script on a host as root.
+   * Runs a script on a host as root, or as postgres where the login may become no other.
    * @throws Unreachable when the host cannot be dialled, refuses the login or its key, or the connection is lost
    * @throws DeadlineExceeded when the script did not end within deadlineMs
    */

@@ -52,9 +52,7 @@ export class ScratchWorld implements World, Shell {
     this.sent.push(request);
     // Where the tests do not run as root, the place of the batch's answers must be another.
     const script =
-      process.getuid?.() === 0
-        ? request.script
-        : request.script.replaceAll("/run/repmgr", `${this.server.scratch}/repmgr`);
+      process.getuid?.() === 0 ? request.script : `repmgr_pulumi_run='${this.server.scratch}'\n${request.script}`;
     const isProbe = request.what.startsWith("read the facts");
     if (this.cutAt === undefined || isProbe || this.cutAt.action-- > 0)
       return this.pool.run(host, { ...request, script });
@@ -78,6 +76,9 @@ export class ScratchWorld implements World, Shell {
   /** Hosts that the inventory calls lost. */
   readonly lost = new Set<string>();
   isLost = (host: string): boolean => this.lost.has(host);
+  /** Hosts whose login may become postgres only. */
+  readonly restricted = new Set<string>();
+  isRestricted = (host: string): boolean => this.restricted.has(host);
   review = () => ({ ask: this.asking(false) });
   fresh = () => ({ ask: this.asking(true) });
   apply: World["apply"] = (resource, _reach, actions) =>

@@ -245,6 +245,18 @@ const hosts: Case[] = [
     [["192.0.2.1 }", "192.0.2.1, ssh: { sudo: none } }"]],
     ["4: hosts.h1.ssh.sudo: 'sudo: none' needs the user root, and the user is 'admin'"],
   ],
+  ...(["root", "postgres"] as const).map((user): Case => [
+    `a login that may become postgres only, and is ${user}`,
+    [["192.0.2.1 }", `192.0.2.1, ssh: { user: ${user}, sudo: postgres } }`]],
+    [
+      `4: hosts.h1.ssh.sudo: 'sudo: postgres' needs a login that is neither root nor postgres, and the user is '${user}'`,
+    ],
+  ]),
+  [
+    "a login that may become postgres only, with a password",
+    [["192.0.2.1 }", "192.0.2.1, ssh: { sudo: postgres, sudo_password_secret: app_password } }"]],
+    ["4: hosts.h1.ssh.sudo: 'sudo: postgres' asks for no password; take 'sudo_password_secret' out"],
+  ],
   [
     "unknown jump",
     [["192.0.2.1 }", "192.0.2.1, ssh: { jump: h9 } }"]],

@@ -15,13 +15,17 @@ const node = (id: number, more: object) => ({ id, host: `h${id}`, repmgr: { conn
 
 /** The problems of a cluster of others with these lines of pg_hba.conf, without file and line. */
 function lockout(...lines: string[]): string[] {
+  return ofOthers(lines, { user: "root", sudo: "none" });
+}
+
+function ofOthers(lines: readonly string[], ssh: object): string[] {
   const main = {
     ...{ version: 17, data_directory: "/srv/main", failover: "manual", layout, hba_lines: lines },
     nodes: { n1: node(1, { role: "primary" }), n2: node(2, { address: "2001:db8::2" }) },
   };
   const hosts = { h1: { address: "192.0.2.1" }, h2: { address: "db2.example.org" } };
   const text = JSON.stringify({
-    defaults: { ssh: { user: "root", sudo: "none" } },
+    defaults: { ssh },
     hosts,
     postgresql_clusters: { main },
   });
@@ -30,6 +34,14 @@ function lockout(...lines: string[]): string[] {
 
 const SOCKET = "local all postgres peer";
 const ALL = ["host repmgr repmgr all scram-sha-256", "host replication repmgr all scram-sha-256"];
+
+test("a cluster that others have built is not for a login that may become postgres only", () => {
+  const why =
+    "'sudo: postgres' is for clusters that this program has built: the sudoers file of 'main' is that of others";
+  expect(ofOthers([SOCKET, ...ALL], { user: "deploy", sudo: "postgres" })).toEqual(
+    ["h1", "h2"].map((host) => `hosts.${host}.ssh.sudo: ${why}`),
+  );
+});
 
 describe("the lines of pg_hba.conf of a cluster that others have built", () => {
   test.each<[string, string[], string[]]>([
