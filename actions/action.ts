@@ -23,9 +23,11 @@ interface Common {
   readonly why: string;
   /** Absent: nobody notices. */
   readonly effect?: Effect;
+  /** Only root can do it; absent, the user postgres can as well. A file that belongs to somebody else is root's anyway. */
+  readonly needs?: "root";
 }
 
-/** Runs a POSIX shell script as root. A non-zero exit status is an error. */
+/** Runs a POSIX shell script as root, or as postgres where the login may become no other. A non-zero exit status is an error. */
 export interface Run extends Common {
   readonly do: "run";
   readonly script: string;
@@ -89,4 +91,22 @@ export function waitFor<T>(
   missing: (seen: T) => string | undefined,
 ): WaitFor {
   return { ...common, do: "waitFor", look: async (ask) => missing(await ask(common.host, probe)) };
+}
+
+/** For what a whole plan needs root for, or what must not be done in parts. */
+export function asRoot(actions: readonly Action[]): Action[] {
+  return actions.map((action) => ({ ...action, needs: "root" }));
+}
+
+/** Those that need root where the login may become postgres only; a bracket is done as a whole or not at all. */
+export function rootOnly(actions: readonly Action[], isRestricted: (host: string) => boolean): Action[] {
+  return actions.filter((action) => needsRoot(action, isRestricted));
+}
+
+function needsRoot(action: Action, isRestricted: (host: string) => boolean): boolean {
+  if (action.needs === "root") return isRestricted(action.host);
+  if (action.do === "bracket")
+    return rootOnly([...action.before, ...action.body, ...action.after], isRestricted).length > 0;
+  const isFile = action.do === "putFile" || action.do === "makeFile";
+  return isFile && action.owner !== "postgres:postgres" && isRestricted(action.host);
 }

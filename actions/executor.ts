@@ -1,7 +1,9 @@
 import type { FactLoader } from "../facts/loader";
+import { isRestricted } from "../ssh/restricted";
+import { rootOnce } from "../ssh/sudoRefusal";
 import type { HostConnection, Shell } from "../ssh/types";
 import type { ActionLog } from "./log";
-import type { Action, Bracket, MakeFile, PutFile, Run, WaitFor } from "./action";
+import { type Action, type Bracket, type MakeFile, type PutFile, rootOnly, type Run, type WaitFor } from "./action";
 import { putFileFailure, putFileScript } from "./putFile";
 import { NEVER, Stopped, untilGivenUp } from "./stop";
 
@@ -29,6 +31,14 @@ export class ActionFailed extends Error {
   }
 }
 
+/** Something was to be done that needs root, where the login may become postgres only. Nothing was sent. */
+export class NeedsRoot extends Error {
+  constructor({ host, why }: Action) {
+    super(`${host}: it needs root, and the login may become postgres only: ${why}. ${rootOnce(host)}`);
+    this.name = "NeedsRoot";
+  }
+}
+
 /** Carries planned actions out, in order, and writes each one that may change a host to the action log first. */
 export class Executor {
   constructor(
@@ -39,8 +49,13 @@ export class Executor {
     private readonly options: ExecutorOptions = {},
   ) {}
 
-  /** @throws ActionFailed, Stopped, Unreachable, DeadlineExceeded; the actions before it have been done, none after it */
-  apply(resource: string, actions: readonly Action[]): Promise<void> {
+  /**
+   * @throws NeedsRoot before anything is done
+   * @throws ActionFailed, Stopped, Unreachable, DeadlineExceeded; the actions before it have been done, none after it
+   */
+  async apply(resource: string, actions: readonly Action[]): Promise<void> {
+    const [first] = rootOnly(actions, (host) => isRestricted(this.connectionOf(host)));
+    if (first !== undefined) throw new NeedsRoot(first);
     return this.carryOut(resource, actions, this.options.stop ?? NEVER);
   }
 

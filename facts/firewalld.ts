@@ -12,6 +12,7 @@ export interface FirewalldFact extends Sides {
  */
 export const firewalldProbe: Probe<FirewalldFact | undefined> = {
   key: "firewalld",
+  ofRoot: "the firewall",
   script: `active=$(systemctl is-active firewalld.service)
 echo "$active"
 [ "$active" = active ] || exit 0

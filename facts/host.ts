@@ -51,12 +51,25 @@ export interface HostFacts {
   readonly listeners: readonly Listener[];
   /** Absent where SELinux is disabled. */
   readonly selinux?: SelinuxMode;
+  /** The login may become postgres only, so what only root sees is not known. */
+  readonly isRestricted?: true;
   /** By address: undefined when it answers, otherwise what the attempt said. */
   readonly unreachable: Readonly<Record<string, string>>;
 }
 
 /** logind's own limit, as distributions build it (login.defs, SYS_UID_MAX). */
 const LAST_SYSTEM_USER = 999;
+
+/** Shell: tells of a login that may become postgres only, by what then comes before every script. */
+const RESTRICTED = '[ -z "${repmgr_pulumi_run:-}" ] || echo restricted=1';
+
+/** Whether the login may become postgres only. */
+export const restrictedProbe: Probe<boolean> = {
+  key: "restricted",
+  nothing: false,
+  script: RESTRICTED,
+  parse: ({ stdout }) => stdout.includes("restricted=1"),
+};
 
 /** What is the same whatever cluster asks, so it is asked once a host. */
 const machineProbe: Probe<string> = {
@@ -69,6 +82,7 @@ user=$(id -u postgres 2>/dev/null)
 if [ "\${user:-0}" -gt ${LAST_SYSTEM_USER} ]; then
   echo "removes=$(busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager RemoveIPC)"
 fi
+${RESTRICTED}
 ${SELINUX_MODE}`,
   parse: linesOf,
 };
@@ -171,6 +185,7 @@ export function parseHost(text: string): HostFacts {
     postmasterUnit: all("unit")[0] ?? "",
     listeners: all("listener").map(parseListener),
     ...(selinux === undefined ? {} : { selinux }),
+    ...(all("restricted").length === 0 ? {} : { isRestricted: true as const }),
     unreachable: Object.fromEntries(all("unreachable").map((said) => said.split(/ (.*)/, 2) as [string, string])),
   };
 }

@@ -16,6 +16,8 @@ export interface InstanceQuestion {
   readonly repmgrdPidFile?: string;
   /** Where the fence leaves why it stopped this instance; absent where there is none. */
   readonly fenceMark?: string;
+  /** Of the cluster's small files; absent where others have laid them out. */
+  readonly directory?: string;
   /** The file of the unit that starts it; absent where others have written that. */
   readonly unitFile?: string;
 }
@@ -37,6 +39,8 @@ export interface InstanceFacts {
   readonly data: "absent" | "empty" | "foreign" | "present";
   /** "postgres:postgres 0700"; "" when there is no directory. */
   readonly ownership: string;
+  /** Of the directory of the cluster's small files, "root:postgres 01775"; absent where there is none. */
+  readonly directory?: string;
   readonly majorVersion?: number;
   /** The inventory says that its host is gone for good; nobody was asked. */
   readonly isLost?: true;
@@ -86,8 +90,14 @@ export function instanceProbe(q: InstanceQuestion): Probe<InstanceFacts> {
 cd /
 ${repmgrdState(q)}
 ${SELINUX_MODE}
-if [ ! -e "$d" ]; then echo data=absent; exit 0; fi
-stat -c 'ownership=%U:%G 0%a' "$d"
+small=${sh(q.directory ?? "")}
+if [ ! -e "$d" ]; then
+  echo data=absent
+  [ ! -d "$small" ] || stat -c 'directory=%U:%G 0%a' "$small"
+  exit 0
+fi
+# Of PGDATA first; the other may not be there.
+stat -c 'ownership=%U:%G 0%a' "$d" "$small" 2>/dev/null
 if [ -z "$(ls -A "$d")" ]; then echo data=empty; exit 0; fi
 if [ ! -f "$d/PG_VERSION" ]; then echo data=foreign; exit 0; fi
 echo data=present
@@ -143,6 +153,7 @@ export function parseInstance(text: string): InstanceFacts {
     return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1)] as const];
   });
   const one = (key: string): string | undefined => lines.find(([k]) => k === key)?.[1];
+  const [ownership = "", small = one("directory")] = lines.flatMap(([k, value]) => (k === "ownership" ? [value] : []));
   const data = one("data");
   if (data !== "absent" && data !== "empty" && data !== "foreign" && data !== "present") {
     throw new Error(`no word on PGDATA in: ${text.slice(0, 200)}`);
@@ -153,7 +164,8 @@ export function parseInstance(text: string): InstanceFacts {
   const selinux = selinuxMode(one("selinux"));
   return {
     data,
-    ownership: one("ownership") ?? "",
+    ownership,
+    ...(small === undefined ? {} : { directory: small }),
     ...(one("version") === undefined ? {} : { majorVersion: Number(one("version")) }),
     isStandby: one("standby") === "1",
     hasConfD: one("confd") === "1",

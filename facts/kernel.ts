@@ -23,15 +23,18 @@ export function sysctlFile(name: string): string {
 export function kernelProbe(names: readonly string[]): Probe<KernelFact> {
   return {
     key: `kernel ${names.join(" ")}`,
-    script: `look() {
+    script: `restricted=\${repmgr_pulumi_run:-}
+look() {
   [ -f "$2" ] || return 0
-  echo "$1=$(cat "$2")"
-  [ -w "$2" ] || echo "fixed=$1"
+  value=$(cat "$2") || [ -z "$restricted" ] || exit
+  echo "$1=$value"
+  # What postgres may not write says nothing of the kernel.
+  [ -n "$restricted" ] || [ -w "$2" ] || echo "fixed=$1"
 }
 ${names.map((name) => `look ${sh(name)} ${sh(sysctlFile(name))}`).join("\n")}
 [ -f ${THP_FILE} ] || exit 0
 sed -n 's/.*\\[\\(.*\\)\\].*/${TRANSPARENT_HUGE_PAGES}=\\1/p' ${THP_FILE}
-[ -w ${THP_FILE} ] || echo fixed=${TRANSPARENT_HUGE_PAGES}`,
+[ -n "$restricted" ] || [ -w ${THP_FILE} ] || echo fixed=${TRANSPARENT_HUGE_PAGES}`,
     parse({ code, stdout, stderr }) {
       if (code !== 0) throw new Error(`exit status ${code}: ${stderr.trim()}`);
       const pairs = stdout.split("\n").flatMap((line) => {

@@ -25,6 +25,7 @@ export interface NftablesFact extends Sides {
 /** Asks the rest only where such chains are: most hosts have none. */
 export const nftablesProbe: Probe<NftablesFact> = {
   key: "nftables",
+  ofRoot: "the firewall",
   script: `command -v nft >/dev/null || exit 0
 nft list chains 2>/dev/null |
 awk '$1 == "table" { table = $2 " " $3 } /type filter hook input/ { print table }' | sort -u | {

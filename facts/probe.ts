@@ -5,10 +5,12 @@
 export interface Probe<T> {
   /** Names the question and its arguments; two probes with the same key must have the same script. */
   readonly key: string;
-  /** POSIX shell, run as root in a subshell of its own; must not change the host. */
+  /** POSIX shell, run as root or postgres in a subshell of its own; must not change the host. */
   readonly script: string;
   /** What a host shows on which nothing is any more; absent where nobody has to know. */
   readonly nothing?: T;
+  /** Only root sees it: what that is, in words, "the firewall"; absent, the user postgres sees it as well. */
+  readonly ofRoot?: string;
   /** What the script asks about, where that is one of these: a batch asks about all of a kind in one go (together.ts). */
   readonly together?: Together;
   /** @throws Error when the answer makes no sense; the caller adds host and key. */

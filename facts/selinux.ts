@@ -76,6 +76,7 @@ const RSYNC_SWITCH = "/sys/fs/selinux/booleans/postgresql_can_rsync";
 export function labelsProbe(q: LabelQuestion): Probe<LabelFacts> {
   return {
     key: `labels ${JSON.stringify(q)}`,
+    ofRoot: "SELinux's rules and labels",
     script: `command -v semanage >/dev/null && echo semanage=1
 while IFS='=' read -r name value; do [ "$name" != SELINUXTYPE ] || policy=$value; done </etc/selinux/config
 if [ -r "/var/lib/selinux/$policy/active/ports.local" ]; then

@@ -29,6 +29,7 @@ export const UFW_COMMENT = "repmgr-pulumi";
  */
 export const ufwProbe: Probe<UfwFact> = {
   key: "ufw",
+  ofRoot: "the firewall",
   script: `[ -e /etc/ufw/ufw.conf ] || exit 0
 value() { sed -n "s/^$1=\\"\\{0,1\\}\\([A-Za-z]*\\).*/\\1/p" "$2" | tail -n 1 | tr A-Z a-z; }
 [ "$(value ENABLED /etc/ufw/ufw.conf)" = yes ] || exit 0

@@ -70,8 +70,8 @@ export function instanceOf(inputs: ClusterInputs): Probe<InstanceFacts> {
   return instanceProbe(question);
 }
 
-function ofOurUnits({ fenceMark, postgresqlUnit, repmgrdPidFile }: ClusterPaths): Partial<InstanceQuestion> {
-  return { fenceMark, unitFile: unitPath(postgresqlUnit), repmgrdPidFile };
+function ofOurUnits({ fenceMark, postgresqlUnit, repmgrdPidFile, directory }: ClusterPaths): Partial<InstanceQuestion> {
+  return { fenceMark, directory, unitFile: unitPath(postgresqlUnit), repmgrdPidFile };
 }
 
 /** @throws Unreachable when any host of the cluster cannot be asked: roles are never guessed */

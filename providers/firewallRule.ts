@@ -35,6 +35,7 @@ export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRu
   name: "FirewallRule",
   managed: ["host", "cluster", "purpose", "port", "sources", "runtimeOnly", "permanentOnly"],
   identity: ["host", "cluster", "purpose"],
+  outputs: ["backend", "zone", "firewall"],
   id: ({ host, cluster, purpose }) => `${host}/${cluster}/${purpose}`,
 
   validate({ host, port, sources }) {
@@ -105,7 +106,7 @@ function open({ host, port, sources, cluster }: FirewallRuleInputs, have: Firewa
   const [permanent, runtime] = [missing(have.permanent), missing(have.runtime)];
   if (permanent.length + runtime.length === 0) return [];
   const why = `open ${port}/tcp to ${unique([...permanent, ...runtime])}${when(permanent, runtime)}`;
-  return [{ do: "run", host, why, script: commands.open(have, { port, cluster, permanent, runtime }) }];
+  return [{ do: "run", host, needs: "root", why, script: commands.open(have, { port, cluster, permanent, runtime }) }];
 }
 
 function close({ host, port, sources }: FirewallRuleInputs, have: FirewallFact): Action[] {
@@ -118,7 +119,9 @@ function close({ host, port, sources }: FirewallRuleInputs, have: FirewallFact):
 function closing(have: FirewallFact, host: string, what: string, { permanent, runtime }: Sides): Action[] {
   if (permanent.length + runtime.length === 0) return [];
   const why = `${what} ${unique([...permanent, ...runtime].map(({ source }) => source))}${when(permanent, runtime)}`;
-  return [{ do: "run", host, why, script: firewallCommands(have.backend).close(have, { permanent, runtime }) }];
+  return [
+    { do: "run", host, needs: "root", why, script: firewallCommands(have.backend).close(have, { permanent, runtime }) },
+  ];
 }
 
 function when(permanent: readonly unknown[], runtime: readonly unknown[]): string {

@@ -1,4 +1,5 @@
 import type { Action, Effect } from "../actions/action";
+import { rootOnce } from "../ssh/sudoRefusal";
 
 /** What up would do to one resource of a cluster, or why it would not. */
 export interface Foreseen {
@@ -12,6 +13,18 @@ export interface Foreseen {
   readonly failure?: string;
   /** What somebody else has to see to. */
   readonly remarks?: readonly string[];
+  /** What needs root where the login may become postgres only; it is left undone. */
+  readonly forRoot?: readonly OfHost[];
+  /** The program asks for that, and it is no drift. */
+  readonly isAsked?: boolean;
+  /** What was not looked at, since only root sees it. */
+  readonly unseen?: readonly OfHost[];
+}
+
+/** Something about one host, in words. */
+export interface OfHost {
+  readonly host: string;
+  readonly what: string;
 }
 
 /** What weighs most comes first. */
@@ -40,18 +53,50 @@ export class Forecast {
     this.clusters.set(cluster, [...(this.clusters.get(cluster) ?? []), foreseen]);
   }
 
-  /** What has been foreseen for a cluster, a line each, and forgets it. @param now who is primary */
-  sumUp(cluster: string, now: string): string[] {
+  /**
+   * What has been foreseen for a cluster, a line each, and forgets it.
+   * @param now who is primary
+   * @returns besides, why nothing of it may begin: the inventory asks for what needs root
+   */
+  sumUp(cluster: string, now: string): { lines: string[]; refusals: string[] } {
     const foreseen = this.clusters.get(cluster) ?? [];
     this.clusters.delete(cluster);
-    return consequences(foreseen, now).map((line) => `cluster ${cluster}: ${line}`);
+    const said = (line: string): string => `cluster ${cluster}: ${line}`;
+    const isAsked = foreseen.some((one) => one.isAsked === true && (one.forRoot ?? []).length > 0);
+    return {
+      lines: consequences(foreseen, now).map(said),
+      refusals: isAsked ? forRoot(foreseen).map(said) : [],
+    };
   }
+}
+
+/** What only root can do, all of a host in one line, with what to type. */
+function forRoot(foreseen: readonly Foreseen[]): string[] {
+  return byHost(foreseen.flatMap((one) => one.forRoot ?? [])).map(
+    ([host, whats]) => `refused: ${host}: ${needsRootText(whats)}. ${rootOnce(host)}`,
+  );
+}
+
+/** @param whats what would be done, and why */
+export function needsRootText(whats: readonly string[]): string {
+  return `this needs root, and the login may become postgres only: ${whats.join("; ")}`;
+}
+
+function notLookedAt(foreseen: readonly Foreseen[]): string[] {
+  return byHost(foreseen.flatMap((one) => one.unseen ?? [])).map(
+    ([host, whats]) => `${host}: not looked at, since the login may become postgres only: ${whats.join("; ")}`,
+  );
+}
+
+function byHost(all: readonly OfHost[]): [string, string[]][] {
+  const hosts = [...new Set(all.map(({ host }) => host))].sort();
+  return hosts.map((name) => [name, [...new Set(all.filter(({ host }) => host === name).map(({ what }) => what))]]);
 }
 
 /** Consequences for who uses the cluster first, by weight; then, in short, what nobody notices; then what others have to do. */
 export function consequences(foreseen: readonly Foreseen[], now: string): string[] {
   const remarks = foreseen.flatMap((one) => one.remarks ?? []);
-  return [...ofUp(foreseen, now), ...new Set(remarks)];
+  return [...ofUp(foreseen, now), ...forRoot(foreseen), ...notLookedAt(foreseen), ...new Set(remarks)];
 }
 
 function ofUp(foreseen: readonly Foreseen[], now: string): string[] {
@@ -67,7 +112,8 @@ function ofUp(foreseen: readonly Foreseen[], now: string): string[] {
   const loud = BY_WEIGHT.flatMap((effect) => grouped(actions.filter((action) => action.effect === effect)));
   const quiet = grouped(actions.filter(({ effect }) => effect === undefined));
   const lines = [...unknown, ...refusals(relevant), ...loud, ...(quiet.length === 0 ? [] : [inShort(quiet)])];
-  return lines.length === 0 ? [`nothing to do; ${now}`] : lines;
+  const isLeft = foreseen.some((one) => (one.forRoot ?? []).length > 0);
+  return lines.length === 0 && !isLeft ? [`nothing to do; ${now}`] : lines;
 }
 
 /** Of a cluster that begins there is nothing to weigh: nobody uses it yet. */

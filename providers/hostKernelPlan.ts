@@ -1,4 +1,4 @@
-import type { Action } from "../actions/action";
+import { type Action, asRoot } from "../actions/action";
 import type { FileFact } from "../facts/file";
 import { sysctlFile, THP_FILE, words } from "../facts/kernel";
 import type { TunedFact } from "../facts/tuned";
@@ -28,7 +28,7 @@ export function planKernel(want: HostKernelInputs, have: HostKernelFacts): Actio
     const why = `transparent huge pages are ${pages ?? "not there"}, wanted ${wanted}`;
     set.push({ do: "run", host, why, script: `printf '%s\\n' ${sh(wanted)} >${THP_FILE}` });
   }
-  return [...planFiles(want, have), ...planProfile(want, have), ...set];
+  return asRoot([...planFiles(want, have), ...planProfile(want, have), ...set]);
 }
 
 /** Before the settings: TuneD sets many, and then those of sysctl.d again (tuned-main.conf, reapply_sysctl). */
@@ -52,7 +52,7 @@ export function planKernelDelete(have: HostKernelFacts, { host }: HostKernelInpu
   const files = [have.sysctlFile && FILES.sysctl, have.pagesFile && FILES.pages].filter((f) => f !== undefined);
   if (files.length === 0) return [];
   const why = `settings of the kernel are no longer managed: remove ${files.join(", ")}; they stay as they are until ${host} boots`;
-  return [{ do: "run", host, why, script: shJoin(["rm", "-f", ...files]) }];
+  return asRoot([{ do: "run", host, why, script: shJoin(["rm", "-f", ...files]) }]);
 }
 
 function planFiles(want: HostKernelInputs, have: HostKernelFacts): Action[] {

@@ -1,4 +1,4 @@
-import type { Action } from "../actions/action";
+import { type Action, asRoot } from "../actions/action";
 import type { LabelFacts, LabelQuestion, PlaceFact, Purpose, SelinuxMode } from "../facts/selinux";
 import { clusterPaths, type ClusterPlace, familyLayout } from "../families";
 import { pathPattern, sh, shJoin } from "../ssh/quote";
@@ -70,7 +70,7 @@ export function planLabels(want: Wanted & OnHost, view: LabelView | undefined): 
   if (view === undefined) return [];
   const problem = semanageMissing(want, view);
   if (problem !== undefined) throw new Refused(`${want.host}: ${problem}`);
-  return [...planRules(want, view), ...planRestore(want, view)];
+  return asRoot([...planRules(want, view), ...planRestore(want, view)]);
 }
 
 /** Why labels that are needed cannot be given, and what to type; undefined where nothing is in the way. */

@@ -1,5 +1,6 @@
 import type { Action } from "../actions/action";
 import type { Probe } from "../facts/probe";
+import { rootOnce } from "../ssh/sudoRefusal";
 import type { HostConnection } from "../ssh/types";
 import type { Claims } from "./claims";
 
@@ -13,7 +14,7 @@ export interface BaseInputs {
 
 /** What a kind may do while it observes. */
 export interface Ctx {
-  /** @throws Unreachable, never a guess */
+  /** @throws Unreachable, NotSeen, never a guess */
   ask<T>(host: string, probe: Probe<T>): Promise<T>;
 }
 
@@ -43,6 +44,8 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   readonly memory?: { readonly key: keyof I & string; recall(before: I, now: I): unknown };
   /** Wanted inputs in the form that those of the last run or look have, where there are several for the same. */
   inTheWordsOf?(before: Partial<I>, now: I): Partial<I>;
+  /** Names of its outputs, where it may be kept without a look at it: what the engine gives back does not tell them from inputs. */
+  readonly outputs?: readonly (keyof O & string)[];
   id(inputs: I): string;
   /** All reasons why the inputs can never work; only fully known inputs get here. */
   validate(inputs: I): string[];
@@ -62,6 +65,8 @@ export interface Kind<I extends BaseInputs, F, O extends object> {
   foresee?(want: I, have: F): Action[];
   /** In a preview: what its owner has to see to without us, a line each. */
   remarks?(want: I, have: F): string[];
+  /** What of it was not looked at because only root sees it, in words: "SELinux's rules and labels". */
+  unseen?(inputs: I, have: F): string[];
   /** The last resource of its cluster: in a preview it tells what was foreseen for all of them. Returns who is primary now. */
   sumUp?(inputs: I, have: F): string;
   /** When a plan failed: what to wait for before it is made anew, because what it was made for has gone; [] = it has failed. */
@@ -78,6 +83,18 @@ export class HostLost extends Error {
   constructor(host: string, question: string) {
     super(`${host} is marked as lost, so "${question}" cannot be answered`);
     this.name = "HostLost";
+  }
+}
+
+/** Asked for what only root sees, of a login that may become postgres only. */
+export class NotSeen extends Error {
+  /** @param what in words: "the firewall" */
+  constructor(
+    readonly host: string,
+    readonly what: string,
+  ) {
+    super(`${what} of ${host} is seen by root only, and the login may become postgres only. ${rootOnce(host)}`);
+    this.name = "NotSeen";
   }
 }
 

@@ -2,8 +2,9 @@ import type { Action } from "../actions/action";
 import { folded, unfold } from "./aside";
 import { canonical, equal } from "./canonical";
 import type { Claims } from "./claims";
-import { Forecast, type Foreseen } from "./forecast";
-import { type BaseInputs, type Ctx, type Kind, Refused } from "./kind";
+import { Foresight } from "./foresight";
+import { type BaseInputs, type Ctx, type Kind, NotSeen, Refused } from "./kind";
+import { isAskedFor, pendingLine, pendingOf, refuseLeft, split, unseenOf } from "./restrictedLogin";
 import { STAMP, withoutStamp } from "./state";
 
 /** The engine writes this for a value it does not know yet (pulumi sdk, runtime/rpc.ts). */
@@ -25,6 +26,8 @@ export interface World {
   claims(): Claims;
   /** Today's inventory says that the host's machine is gone for good. */
   isLost(host: string): boolean;
+  /** The login there may become postgres only. */
+  isRestricted(host: string, reach: BaseInputs["reach"]): boolean;
 }
 
 export type Properties = Record<string, unknown>;
@@ -45,9 +48,13 @@ export class InitFailed extends Error {
 
 /** create, read, diff, update and delete for every kind; the only place that knows the engine's contract. */
 export class Lifecycle {
-  private readonly forecast = new Forecast();
+  private readonly foresight: Foresight;
+  /** Of what was looked at in this run, the inputs of the last one, by kind and id; a state that is refreshed no longer tells. */
+  private readonly deployed = new Map<string, BaseInputs>();
 
-  constructor(private readonly world: World) {}
+  constructor(private readonly world: World) {
+    this.foresight = new Foresight(world);
+  }
 
   /** Asks the hosts only about inputs that can work at all. In a preview it tells, cluster by cluster, what up will mean. */
   async check(
@@ -59,8 +66,15 @@ export class Lifecycle {
     const news = { ...known, ...kind.inTheWordsOf?.(inputsOf(olds), inputsOf(known)) };
     const inputs = inputsOf(news);
     const failures = containsUnknown(news) ? [] : await this.failures(kind, olds, news);
-    if (Array.isArray(foreseenFor) && failures.length === 0) await this.foresee(kind, inputs, foreseenFor as string[]);
-    return { inputs: news, failures };
+    if (!Array.isArray(foreseenFor) || failures.length > 0) return { inputs: news, failures };
+    const isAsked = isAskedFor(kind, this.before(kind, inputs, olds), inputsOf(known));
+    const refusals = await this.foresight.foresee(kind, inputs, isAsked, foreseenFor as string[]);
+    return { inputs: news, failures: refusals.map((reason) => ({ property: "", reason })) };
+  }
+
+  /** The inputs of the last run; undefined when there was none. */
+  private before(kind: AnyKind, inputs: BaseInputs, olds: Properties): BaseInputs | undefined {
+    return this.deployed.get(keyOf(kind, inputs)) ?? (Object.keys(olds).length === 0 ? undefined : inputsOf(olds));
   }
 
   private async failures(
@@ -74,26 +88,8 @@ export class Lifecycle {
     return reasons.map((reason) => ({ property: "", reason }));
   }
 
-  /** Inputs that are still to come are outputs of other resources, which no plan looks at. */
-  private async foresee(kind: AnyKind, inputs: BaseInputs, clusters: readonly string[]): Promise<void> {
-    const { host = "" } = inputs as BaseInputs & { host?: string };
-    const foreseen = { kind: kind.name, host };
-    let now = "";
-    let remarks: string[] = [];
-    const add = (what: Pick<Foreseen, "actions" | "refusal" | "failure">): void =>
-      clusters.forEach((cluster) => this.forecast.add(cluster, { ...foreseen, ...what, remarks }));
-    try {
-      const have = await kind.observe(this.world.review(inputs.reach), inputs);
-      now = kind.sumUp?.(inputs, have) ?? "";
-      remarks = kind.remarks?.(inputs, have) ?? [];
-      const actions = kind.foresee?.(inputs, have) ?? kind.plan(inputs, have);
-      add({ actions });
-    } catch (error) {
-      const said = error instanceof Error ? error.message : String(error);
-      add(error instanceof Refused ? { actions: error.besides, refusal: said } : { actions: [], failure: said });
-    }
-    if (kind.sumUp === undefined) return;
-    for (const line of clusters.flatMap((cluster) => this.forecast.sumUp(cluster, now))) this.world.say(line);
+  private restrictedIn({ reach }: BaseInputs): (host: string) => boolean {
+    return (host) => this.world.isRestricted(host, reach);
   }
 
   /**
@@ -110,11 +106,16 @@ export class Lifecycle {
 
   async create(kind: AnyKind, news: Properties): Promise<{ id: string; outs: Properties }> {
     const inputs = inputsOf(news);
-    return { id: kind.id(inputs), outs: await this.converge(kind, inputs, news) };
+    // What was deployed and is gone from its host is made anew, too.
+    const isAsked = isAskedFor(kind, this.deployed.get(keyOf(kind, inputs)), inputs);
+    return { id: kind.id(inputs), outs: await this.converge(kind, inputs, news, isAsked) };
   }
 
-  async update(kind: AnyKind, news: Properties): Promise<{ outs: Properties }> {
-    return { outs: await this.converge(kind, inputsOf(news), news) };
+  /** @param olds absent: nothing but what is there is to be put right */
+  async update(kind: AnyKind, news: Properties, olds?: Properties): Promise<{ outs: Properties }> {
+    const inputs = inputsOf(news);
+    const isAsked = olds !== undefined && isAskedFor(kind, this.before(kind, inputs, olds), inputs);
+    return { outs: await this.converge(kind, inputs, news, isAsked) };
   }
 
   /** An empty id tells the engine the resource is gone; said only on positive evidence. */
@@ -129,28 +130,34 @@ export class Lifecycle {
     if (this.isLost(inputs))
       return { id, inputs: kept({ ...inputs, pending: [] }), props: plain({ ...olds, ...STAMP }) };
     const ctx = this.world.review(inputs.reach);
+    this.deployed.set(keyOf(kind, inputs), inputs);
     kind.anticipate?.(ctx, inputs);
-    const have = await kind.observe(ctx, inputs);
+    const have = await kind.observe(ctx, inputs).catch(notSeen);
+    // What the last run with full rights knew is kept, and said to be just that.
+    if (have instanceof NotSeen) {
+      const outputs: readonly string[] = kind.outputs ?? [];
+      const known = Object.fromEntries(Object.entries(inputs).filter(([key]) => !outputs.includes(key)));
+      const props = plain({ ...olds, pending: [], ...STAMP, unseen: [have.what] });
+      return { id, inputs: kept({ ...known, pending: [] }), props };
+    }
     if (kind.isAbsent(have)) return { id: "" };
     const { inputs: found, outputs } = kind.project(inputs, have);
     // What the engine gives us are the old outputs; what is only an output must not come back as an input.
     const isInput = ([key]: [string, unknown]): boolean => !(key in outputs);
     const seen = {
       ...Object.fromEntries(Object.entries(found).filter(isInput)),
-      pending: pendingOf(kind, inputs, have),
+      pending: pendingOf(kind, inputs, have, this.restrictedIn(inputs)),
     };
-    return { id, inputs: kept(seen), props: kept({ ...seen, ...outputs, ...STAMP }) };
+    return { id, inputs: kept(seen), props: kept({ ...seen, ...outputs, ...unseenOf(kind, inputs, have), ...STAMP }) };
   }
 
   async delete(kind: AnyKind, olds: Properties): Promise<void> {
     const inputs = inputsOf(olds);
     if (this.isLost(inputs) && kind.isKnownToPeers !== true) return;
     const have = await kind.observe(this.world.fresh(inputs.reach), inputs);
-    await this.world.apply(
-      `${kind.name} ${kind.id(inputs)}`,
-      inputs.reach,
-      kind.planDelete(have, inputs, this.world.claims()),
-    );
+    const actions = kind.planDelete(have, inputs, this.world.claims());
+    refuseLeft(split(actions, this.restrictedIn(inputs)).left);
+    await this.world.apply(keyOf(kind, inputs), inputs.reach, actions);
   }
 
   private isLost(inputs: BaseInputs & { readonly host?: string }): boolean {
@@ -164,17 +171,22 @@ export class Lifecycle {
     return kind.preflight(this.world.review({ ...before?.reach, ...inputs.reach }), inputs, before);
   }
 
-  private async converge(kind: AnyKind, inputs: BaseInputs, news: Properties): Promise<Properties> {
+  /** @param isAsked the program wants it otherwise than it was deployed: then nothing of it may be left undone */
+  private async converge(kind: AnyKind, inputs: BaseInputs, news: Properties, isAsked: boolean): Promise<Properties> {
     const ctx = this.world.fresh(inputs.reach);
-    const name = `${kind.name} ${kind.id(inputs)}`;
+    const name = keyOf(kind, inputs);
     let touched = false;
     let previous = "";
     try {
       for (let round = 0; round <= MAX_ROUNDS; round++) {
         const have = await kind.observe(ctx, inputs);
-        const actions = planned(kind, inputs, have);
+        const { able: actions, left } = split(planned(kind, inputs, have), this.restrictedIn(inputs));
+        if (isAsked) refuseLeft(left);
         if (actions.length === 0) {
-          const settled = { ...inputs, ...kind.project(inputs, have).outputs, ...STAMP };
+          const pending = left.map(pendingLine);
+          for (const line of pending) this.world.say(line);
+          const { outputs } = kind.project(inputs, have);
+          const settled = { ...inputs, pending, ...outputs, ...unseenOf(kind, inputs, have), ...STAMP };
           const kept = kind.memory === undefined ? settled : { ...settled, [kind.memory.key]: undefined };
           return folded(plain(kept), news);
         }
@@ -214,15 +226,13 @@ function planned(kind: AnyKind, inputs: BaseInputs, have: unknown): Action[] {
   }
 }
 
-/** What up would do if the program did not change: what preview shows as the consequence, computed by the plan itself. */
-function pendingOf(kind: AnyKind, inputs: BaseInputs, have: unknown): string[] {
-  try {
-    return kind.plan(inputs, have).map(({ host, why }) => `${host}: ${why}`);
-  } catch (error) {
-    if (error instanceof Refused)
-      return [...error.besides.map(({ host, why }) => `${host}: ${why}`), `refused: ${error.message}`];
-    throw error;
-  }
+function notSeen(error: unknown): NotSeen {
+  if (error instanceof NotSeen) return error;
+  throw error;
+}
+
+function keyOf(kind: AnyKind, inputs: BaseInputs): string {
+  return `${kind.name} ${kind.id(inputs)}`;
 }
 
 /** What is still to come of another resource's output counts as it was, until that resource has been updated. */
@@ -258,7 +268,7 @@ function said(value: unknown): string {
 }
 
 function inputsOf(properties: Properties): BaseInputs {
-  const { __provider: _, ...inputs } = unfold(withoutStamp(properties));
+  const { __provider: _, unseen: __, ...inputs } = unfold(withoutStamp(properties));
   return inputs as unknown as BaseInputs;
 }
 

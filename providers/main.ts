@@ -64,8 +64,8 @@ export async function read(id: string, olds: Properties): Promise<pulumi.dynamic
 }
 
 export async function update(id: string, olds: Properties, news: Properties): Promise<pulumi.dynamic.UpdateResult> {
-  upToDate(id, olds);
-  return (await lifecycle).update(kindOf(news), news);
+  const known = upToDate(id, olds);
+  return (await lifecycle).update(kindOf(news), news, known);
 }
 
 async function remove(id: string, olds: Properties): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Action } from "../actions/action";
+import { type Action, asRoot } from "../actions/action";
 import { ActionFailed } from "../actions/executor";
 import { clusterPaths, shortUnit } from "../families";
 import { contentRefusals, planContent } from "./clusterContent";
@@ -98,12 +98,13 @@ export function planClusterDelete({ view }: PgClusterFacts, inputs: PgClusterInp
     .filter(({ facts }) => facts.repmgrd === "active" || facts.repmgrd === "activating")
     .map(({ member }): Action => ({ do: "run", host: member.host, why, script: `systemctl stop ${unit}` }));
   const primary = thePrimary(inputs, view);
-  if (primary === undefined || (primary.facts.repmgr?.nodes.length ?? 0) === 0) return stops;
+  // Root's, as what follows is: units, sudoers and firewall rules of the nodes.
+  if (primary === undefined || (primary.facts.repmgr?.nodes.length ?? 0) === 0) return asRoot(stops);
   const on = { host: primary.member.host, database: "repmgr" };
-  return [
+  return asRoot([
     ...stops,
     sqlAction(inputs, on, `cluster ${inputs.cluster} is taken down: unregister its nodes`, [
       "delete from repmgr.nodes;",
     ]),
-  ];
+  ]);
 }

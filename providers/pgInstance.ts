@@ -6,13 +6,15 @@ import { type SpaceDirectory, spacesProbe } from "../facts/tablespaces";
 import { clusterPaths } from "../families";
 import { foundSettings, hasOwnership, passFileText } from "./keptInstance";
 import { type ClusterInputs, type ClusterView, livePrimaries, memberOf, observeCluster } from "./cluster";
-import type { Ctx, Kind } from "./kind";
+import { directoryProblem } from "./clusterDirectory";
+import { type Ctx, type Kind, NotSeen } from "./kind";
 import { equal } from "./canonical";
 import { labelProblems, labelQuestion, labelRemarks, type LabelView } from "./instanceLabels";
 import { PASS_FILE } from "./passFile";
 import { isLoaded } from "./instanceLoad";
 import { loginState } from "./instanceLogin";
 import { certificateExpiry, type InstanceTls, tlsStates } from "./instanceTls";
+import type { InstanceFacts } from "../facts/instance";
 import { alteredBySystem, DIRECTORY_OWNERSHIP, planInstance } from "./pgInstancePlan";
 import { planInstanceDelete } from "./pgInstanceDelete";
 import { directoriesOf, foundSpaces, spaceQuestion, spaceRemarks, type Spaces } from "./spaceDirectories";
@@ -83,6 +85,8 @@ export interface PgInstanceFacts {
   readonly spaces: readonly SpaceDirectory[];
   /** On a host with SELinux. */
   readonly labels?: LabelView;
+  /** In words, what of SELinux was not looked at, since only root sees it. */
+  readonly unseen?: string;
   /** What the node's repmgr.conf still names, where that is another place than the wanted one. */
   readonly former?: FormerData;
 }
@@ -147,12 +151,12 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
       Promise.all(tls.map((path) => ctx.ask(inputs.host, fileProbe(path)))),
     ]);
     const [certificate, authorities, loginCertificate] = files;
-    const [primaryHba, labels] = await Promise.all([askPrimaryHba(ctx, inputs, view), askLabels(ctx, inputs, view)]);
+    const [primaryHba, ofSelinux] = await Promise.all([askPrimaryHba(ctx, inputs, view), askLabels(ctx, inputs, view)]);
     const facts = { view, postgresConf, hbaConf, passFile, primaryHba, isBuilding, spaces };
     return {
       ...facts,
       ...{ certificate, authorities, loginCertificate },
-      ...(labels === undefined ? {} : { labels }),
+      ...ofSelinux,
       ...(found.former === undefined ? {} : { former: found.former }),
     };
   },
@@ -170,7 +174,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     const hba = parseHba(have.hbaConf?.content ?? "");
     // A file that differs is loaded when it is put right: one property for one thing.
     const tls = tlsStates(inputs, have);
-    const labels = labelProblems(inputs, have.labels);
+    const labels = have.unseen === undefined ? labelProblems(inputs, have.labels) : (inputs.labels ?? []);
     // What a state remembers of an earlier look is not there any more.
     const { labels: _, ...others } = inputs;
     const isSettled = Object.entries({ settings, hba, ...tls }).every(([name, found]) =>
@@ -183,7 +187,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
         hba,
         data: facts.data,
         dataOwnership: hasOwnership(inputs, facts) ? DIRECTORY_OWNERSHIP : facts.ownership,
-        passFile: passFileState(inputs, have.passFile),
+        passFile: passFileState(inputs, have.passFile, facts),
         configuration: isSettled && !isLoaded(facts, have) ? "changed since it was last loaded" : "loaded",
         checksums: inputs.wantsChecksums && facts.control?.checksums === false ? "off" : "as wanted",
         ...(inputs.tablespaces === undefined ? {} : { tablespaces: foundSpaces(inputs.tablespaces, have.spaces) }),
@@ -198,6 +202,7 @@ export const pgInstanceKind: Kind<PgInstanceInputs, PgInstanceFacts, PgInstanceO
     };
   },
 
+  unseen: (_, { unseen }) => (unseen === undefined ? [] : [unseen]),
   isKnownToPeers: true,
   planDelete: planInstanceDelete,
 };
@@ -208,11 +213,20 @@ async function askSpaces(ctx: Ctx, inputs: PgInstanceInputs): Promise<readonly S
 }
 
 /** A second question, so that it costs nothing where there is no SELinux. */
-async function askLabels(ctx: Ctx, inputs: PgInstanceInputs, view: ClusterView): Promise<LabelView | undefined> {
+async function askLabels(
+  ctx: Ctx,
+  inputs: PgInstanceInputs,
+  view: ClusterView,
+): Promise<Pick<PgInstanceFacts, "labels" | "unseen">> {
   const { selinux: mode } = memberOf(view, inputs.node).facts;
   const question = labelQuestion(inputs);
-  if (mode === undefined || question === undefined) return undefined;
-  return { mode, ...(await ctx.ask(inputs.host, labelsProbe(question))) };
+  if (mode === undefined || question === undefined) return {};
+  try {
+    return { labels: { mode, ...(await ctx.ask(inputs.host, labelsProbe(question))) } };
+  } catch (error) {
+    if (error instanceof NotSeen) return { unseen: error.what };
+    throw error;
+  }
 }
 
 async function askPrimaryHba(ctx: Ctx, inputs: PgInstanceInputs, view: ClusterView): Promise<FileFact | undefined> {
@@ -223,10 +237,12 @@ async function askPrimaryHba(ctx: Ctx, inputs: PgInstanceInputs, view: ClusterVi
 }
 
 /** Its content is a password, so a review only says that it differs. */
-function passFileState(inputs: PgInstanceInputs, file: FileFact | undefined): string {
+function passFileState(inputs: PgInstanceInputs, file: FileFact | undefined, facts: InstanceFacts): string {
   if (file === undefined) return "absent";
   if (file.content !== passFileText(inputs, file)) return "differs";
-  if (file.owner === PASS_FILE.owner && file.mode === PASS_FILE.mode) return "current";
+  const directory = directoryProblem(inputs, facts);
+  if (file.owner === PASS_FILE.owner && file.mode === PASS_FILE.mode)
+    return directory === undefined ? "current" : `current, in a directory that is ${directory}`;
   return `belongs to ${file.owner} with mode ${file.mode}`;
 }
 

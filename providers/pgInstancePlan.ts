@@ -1,4 +1,4 @@
-import type { Action, PutFile } from "../actions/action";
+import { type Action, asRoot, type PutFile } from "../actions/action";
 import { isOn } from "../config/isOn";
 import { parseHba, renderHba } from "../facts/hbaConf";
 import type { InstanceFacts } from "../facts/instance";
@@ -10,6 +10,7 @@ import { PASS_FILE } from "./passFile";
 import { clusterPaths, familyLayout } from "../families";
 import { sh, sqlIdentifier } from "../ssh/quote";
 import { equal } from "./canonical";
+import { planDirectory } from "./clusterDirectory";
 import { cannotBuild, foundSettings, hasOwnership, ownedAs, passFileText, settingsText } from "./keptInstance";
 import { type LiveMember, livePrimaries, type MemberFacts, memberOf, thePrimary } from "./cluster";
 import { hbaCheck, isLoaded, psql, reload } from "./instanceLoad";
@@ -45,6 +46,7 @@ export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Act
   const ended = planLoginEnd(want, have);
   const first = [
     ...labels,
+    ...planDirectory(want, self.facts),
     ...planPassFile(want, have),
     ...spaces,
     ...tls,
@@ -52,7 +54,11 @@ export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Act
     ...ended,
     ...planDoor(want, have),
   ];
-  if (self.facts.data !== "present") return [...first, ...planData(want, have, self)];
+  if (self.facts.data !== "present") {
+    const data = planData(want, have, self);
+    // Copies of tablespaces are made beside their directories, where root alone may be able to write.
+    return [...first, ...(have.spaces.length > 0 ? asRoot(data) : data)];
+  }
   return [...first, ...planOwnership(want, self.facts), ...planConfiguration(want, have, tls, login)];
 }
 
@@ -280,7 +286,7 @@ function planOwnership(want: PgInstanceInputs, facts: InstanceFacts): Action[] {
   if (facts.data !== "present" || hasOwnership(want, facts)) return [];
   const d = sh(want.dataDirectory);
   const why = `PGDATA is "${facts.ownership}", PostgreSQL asks for "${DIRECTORY_OWNERSHIP}"`;
-  return [{ do: "run", host: want.host, why, script: `chown postgres:postgres ${d}; chmod 0700 ${d}` }];
+  return [{ do: "run", host: want.host, needs: "root", why, script: `chown postgres:postgres ${d}; chmod 0700 ${d}` }];
 }
 
 /** The managed settings that ALTER SYSTEM has a word on, in force already or from the next reload or restart on. */

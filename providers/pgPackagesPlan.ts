@@ -1,4 +1,4 @@
-import type { Action, Run } from "../actions/action";
+import { type Action, asRoot, type Run } from "../actions/action";
 import type { FileFact } from "../facts/file";
 import type { PackageFact, PackagingFile } from "../facts/packages";
 import { packagingOf } from "../facts/packaging";
@@ -22,7 +22,7 @@ const isOfServer = ({ family, version }: PgPackagesInputs, name: string): boolea
 export function planPackages(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {
   const upgrades = [...planPinned(want, have), ...planCatchUp(want, have)];
   const first = [...planFiles(want, have), ...planModule(want, have), ...planRepair(want, have)];
-  return [...first, ...planInstall(want, have), ...upgrades];
+  return asRoot([...first, ...planInstall(want, have), ...upgrades]);
 }
 
 /** The packages with a version that the inventory names, where another one is installed. */
@@ -117,7 +117,7 @@ export function planPackagesDelete(have: PgPackagesFacts, inputs: PgPackagesInpu
   ].filter((path) => path !== undefined);
   if (paths.length === 0) return [];
   const why = `PostgreSQL ${inputs.version} is no longer managed here: remove ${paths.join(", ")}; the packages stay, others may use them`;
-  return [{ do: "run", host: inputs.host, why, script: shJoin(["rm", "-f", ...paths]) }];
+  return asRoot([{ do: "run", host: inputs.host, why, script: shJoin(["rm", "-f", ...paths]) }]);
 }
 
 function planFiles(want: PgPackagesInputs, have: PgPackagesFacts): Action[] {

@@ -1,8 +1,10 @@
 import { posix } from "node:path";
+import { asRoot } from "../actions/action";
 import type { ClusterLayout, Family, KernelSpec, KeyedRepository, RepositorySpec } from "../config/types";
 import { fileProbe } from "../facts/file";
 import type { FormerData } from "../facts/formerData";
 import { type HostFacts, observeHost, skewProbe } from "../facts/host";
+import type { InstanceFacts } from "../facts/instance";
 import { type KernelFact, kernelProbe } from "../facts/kernel";
 import { type TunedFact, tunedProbe } from "../facts/tuned";
 import { type Neighbour, neighboursProbe } from "../facts/neighbours";
@@ -13,9 +15,10 @@ import { parsePostgresConf } from "../facts/postgresConf";
 import { type SpaceDirectory, spacesProbe } from "../facts/tablespaces";
 import { clusterPaths, familyLayout } from "../families";
 import { anticipateReviews } from "./anticipation";
+import { instanceOf } from "./cluster";
 import { type LabelView, labelQuestion } from "./instanceLabels";
 import { type BaseInputs, type Ctx, HostLost, type Kind } from "./kind";
-import { isDue, isThere, observeUpgrade, type UpgradeView } from "./majorUpgrade";
+import { clusterOf, isDue, isThere, observeUpgrade, type UpgradeView } from "./majorUpgrade";
 import { planMajorUpgrade } from "./majorUpgradePlan";
 import { upgradeProblems } from "./majorUpgradeProblems";
 import { type Logins, loginProblems } from "./preflightLogins";
@@ -23,6 +26,7 @@ import { changeProblems } from "./preflightChanges";
 import type { MemoryShare } from "./preflightMemory";
 import { problemsOf } from "./preflightProblems";
 import { fetchedKey } from "./repositoryKey";
+import { removalNeedsRoot } from "./preflightRestricted";
 import { spaceMoves } from "./preflightSpaces";
 import { trustProblems } from "./preflightTrust";
 import { directoriesOf, spaceQuestion, type Spaces } from "./spaceDirectories";
@@ -84,6 +88,8 @@ export interface Finding {
 
 export interface NodeFacts {
   readonly host: HostFacts;
+  /** Asked for only where the login may become postgres only. */
+  readonly instance?: InstanceFacts;
   readonly packages: PackagesFact;
   readonly repository: RepositoryFact | undefined;
   /** All clusters that this program keeps on the host. */
@@ -146,6 +152,7 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
       ...(before === undefined ? [] : await spaceMoves(ctx, inputs, before)),
       ...(await trustProblems(ctx, inputs, before)),
       ...(await loginProblems(ctx, inputs, before)),
+      ...(await removalNeedsRoot(ctx, inputs, before)),
     ];
     if (changes.length > 0) return changes;
     const findings = await Promise.all(
@@ -175,7 +182,7 @@ export const preflightKind: Kind<PreflightInputs, PreflightFacts, PreflightOutpu
     return { hosts, upgrade };
   },
   isAbsent: () => false,
-  plan: (want, { hosts, upgrade }) => planMajorUpgrade(want, upgrade, freeBytes(byHost(want, hosts))),
+  plan: (want, { hosts, upgrade }) => asRoot(planMajorUpgrade(want, upgrade, freeBytes(byHost(want, hosts)))),
   project: (inputs, have) => ({
     inputs,
     outputs: {
@@ -241,9 +248,13 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
     wanted?.tunedProfile === undefined ? undefined : ctx.ask(node.host, tunedProbe),
     spaces.length === 0 ? [] : ctx.ask(node.host, spacesProbe(spaceQuestion(inputs, spaces))),
   ]);
-  const question = host.selinux && labelQuestion(node.isWitness ? { ...inputs, tablespaces: undefined } : inputs);
+  // Rules and packages are root's; where it may not look, the look at the other resources says so.
+  const isRoot = host.isRestricted !== true;
+  const instance = isRoot ? undefined : await ctx.ask(node.host, instanceOf(clusterOf(inputs)));
+  const question =
+    isRoot && host.selinux && labelQuestion(node.isWitness ? { ...inputs, tablespaces: undefined } : inputs);
   const labels = question && (await ctx.ask(node.host, labelsProbe(question)));
-  const isComplete = packages.packages.every(({ state }) => state === "installed");
+  const isComplete = !isRoot || packages.packages.every(({ state }) => state === "installed");
   const tried = isComplete ? undefined : node.repository;
   const repository =
     tried && (await tryRepository(tried, (keyed) => ctx.ask(node.host, repositoryProbe(keyed, inputs.packages))));
@@ -255,6 +266,7 @@ async function look(ctx: Ctx, inputs: PreflightInputs, node: PreflightNode, upgr
   const former = upgrade.find((seen) => seen.node.node === node.node)?.facts.former;
   const seen = {
     host,
+    ...(instance && { instance }),
     packages,
     repository,
     neighbours: others,

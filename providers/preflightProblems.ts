@@ -4,6 +4,7 @@ import { clusterPaths, familiesOf, familyLayout } from "../families";
 import type { HostFacts } from "../facts/host";
 import { semanageMissing } from "./instanceLabels";
 import { kernelProblems } from "./preflightKernel";
+import { unpreparedProblems } from "./preflightRestricted";
 import { memoryProblems } from "./preflightMemory";
 import { spaceProblems } from "./spaceDirectories";
 import type { Finding, NodeFacts, PreflightInputs, PreflightNode } from "./preflight";
@@ -24,6 +25,7 @@ export function problemsOf(inputs: PreflightInputs, findings: readonly Finding[]
     if (facts === undefined) return [`cluster ${inputs.cluster}: ${failure ?? "no answer"}`];
     const problems = [
       ...systemProblems(inputs, facts.host),
+      ...unpreparedProblems(inputs, node, facts),
       ...neighbourProblems(inputs, facts, isNew),
       ...portProblems(inputs, facts),
       ...dataProblems(inputs, facts),
@@ -164,6 +166,8 @@ function labelProblems(inputs: PreflightInputs, { labels }: NodeFacts): string[]
 
 function packageProblems(inputs: PreflightInputs, { repository: wanted }: PreflightNode, facts: NodeFacts): string[] {
   const { packages, repository } = facts;
+  // Nothing was tried: to install something is root's.
+  if (facts.host.isRestricted === true) return [];
   if (wanted !== undefined && repository !== undefined && repository.problem !== "") {
     return [`the repository ${wanted.name} (${addressOf(wanted)}) cannot be used: ${repository.problem}`];
   }

@@ -1,4 +1,4 @@
-import type { Action } from "../actions/action";
+import { type Action, asRoot } from "../actions/action";
 import { type Alone, rejoinMark, type RewindFacts, type RewindQuestion } from "../facts/rewind";
 import { clusterPaths, familyLayout, shortUnit } from "../families";
 import { sh, sqlLiteral } from "../ssh/quote";
@@ -57,7 +57,12 @@ export function planCopyAnew(
   const [letIn, ...rest] = planReclone(want, facts, { reason, self, primary, cannot: "follow" });
   const why = `${reason}: a new copy has to take the place of its data`;
   const script = `mark=${mark}\nprintf 'cannot: %s\\n' ${sh(reason)} >"$mark"\nsync "$mark"`;
-  return [...(letIn === undefined ? [] : [letIn]), { do: "run", host: want.host, why, script }, ...rest];
+  const actions: Action[] = [
+    ...(letIn === undefined ? [] : [letIn]),
+    { do: "run", host: want.host, why, script },
+    ...rest,
+  ];
+  return facts === undefined || facts.spaces.length === 0 ? actions : asRoot(actions);
 }
 
 /**
@@ -192,7 +197,10 @@ interface Reclone {
   readonly cannot: "be rewound" | "follow";
 }
 
-/** Nothing of the old data is removed: it may hold rows that nobody else has. */
+/**
+ * Nothing of the old data is removed: it may hold rows that nobody else has. What is in tablespaces is kept and copied beside their
+ * directories, where root alone may be able to write.
+ */
 function planReclone(
   want: RepmgrNodeInputs,
   facts: RewindFacts | undefined,
@@ -208,7 +216,7 @@ function planReclone(
   );
   refuseFull(want, facts, `cannot ${cannot} (${reason})`);
   const cloned = { ...self, facts: { ...self.facts, alive: false, isStandby: true } };
-  return [
+  const actions: Action[] = [
     planLetIn(want, fromPrimary(member)),
     {
       do: "run",
@@ -227,6 +235,7 @@ function planReclone(
     },
     ...planStart(want, cloned, `it is a new copy of ${member.node}`),
   ];
+  return facts.spaces.length === 0 ? actions : asRoot(actions);
 }
 
 function refuseFull(

@@ -1,10 +1,11 @@
 import { fileProbe, type FileFact } from "../facts/file";
 import { parsePostgresConf } from "../facts/postgresConf";
+import { sudoListProbe } from "../facts/sudoList";
 import { rejoinMark, type RewindFacts, rewindProbe } from "../facts/rewind";
 import { clusterPaths } from "../families";
 import { type ClusterInputs, type ClusterView, memberOf, observeCluster, livePrimaries } from "./cluster";
 import { type NodeReport, roleOf } from "./clusterReport";
-import type { Ctx, Kind } from "./kind";
+import { type Ctx, type Kind, NotSeen } from "./kind";
 import { fellBehind, isSuperseded, leftSlots, nodeState, registrationState, slotProblem } from "./nodeState";
 import { repmgrRoleProblem } from "./repmgrRole";
 import { planNodeDelete } from "./repmgrNodeDelete";
@@ -49,6 +50,8 @@ export interface RepmgrNodeFacts {
   readonly view: ClusterView;
   readonly repmgrConf: FileFact | undefined;
   readonly sudoers: FileFact | undefined;
+  /** What sudo lists for postgres; asked for only where the login may not read the sudoers file. */
+  readonly sudoList?: readonly string[];
   /** What the last rejoin left beside PGDATA when it did not come to its end. */
   readonly rejoinMark: FileFact | undefined;
   /** Asked for only where the instance has to come back under another primary. */
@@ -89,16 +92,17 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
 
   async observe(ctx, inputs) {
     const paths = clusterPaths(inputs);
-    const [view, repmgrConf, sudoers, mark] = await Promise.all([
+    const [view, repmgrConf, allowed, mark] = await Promise.all([
       observeCluster(ctx, inputs),
       ctx.ask(inputs.host, fileProbe(paths.repmgrConf)),
-      ctx.ask(inputs.host, fileProbe(paths.sudoers)),
+      askSudoers(ctx, inputs.host, paths.sudoers),
       ctx.ask(inputs.host, fileProbe(rejoinMark(inputs.dataDirectory))),
     ]);
-    return { view, repmgrConf, sudoers, rejoinMark: mark, rewind: await askRewind(ctx, inputs, view, mark) };
+    return { view, repmgrConf, ...allowed, rejoinMark: mark, rewind: await askRewind(ctx, inputs, view, mark) };
   },
 
-  isAbsent: ({ repmgrConf, sudoers }) => repmgrConf === undefined && sudoers === undefined,
+  isAbsent: ({ repmgrConf, sudoers, sudoList }) =>
+    repmgrConf === undefined && sudoers === undefined && sudoList === undefined,
 
   plan: planNode,
 
@@ -109,7 +113,7 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
       inputs: {
         ...inputs,
         repmgrConf: parsePostgresConf(have.repmgrConf?.content ?? ""),
-        sudoCommands: parseSudoCommands(have.sudoers?.content ?? ""),
+        sudoCommands: foundSudoCommands(inputs, have),
         state: nodeState(inputs, have.view),
         registration: registrationState(inputs, have.view),
         slot: slotProblem(inputs, have.view) ?? leftState(inputs, have.view) ?? HEALTHY_NODE.slot,
@@ -120,9 +124,34 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
     };
   },
 
+  unseen: (inputs, { sudoList }) =>
+    sudoList === undefined ? [] : [`what else ${clusterPaths(inputs).sudoers} allows, its owner and mode`],
+
   isKnownToPeers: true,
   planDelete: planNodeDelete,
 };
+
+async function askSudoers(
+  ctx: Ctx,
+  host: string,
+  path: string,
+): Promise<Pick<RepmgrNodeFacts, "sudoers" | "sudoList">> {
+  try {
+    return { sudoers: await ctx.ask(host, { ...fileProbe(path), ofRoot: "the sudoers file" }) };
+  } catch (error) {
+    if (!(error instanceof NotSeen)) throw error;
+    return { sudoers: undefined, sudoList: await ctx.ask(host, sudoListProbe) };
+  }
+}
+
+/** What the host allows; where the file cannot be read, of the wanted commands those that sudo lists. */
+export function foundSudoCommands(
+  { sudoCommands }: Pick<RepmgrNodeInputs, "sudoCommands">,
+  { sudoers, sudoList }: Pick<RepmgrNodeFacts, "sudoers" | "sudoList">,
+): string[] {
+  if (sudoList !== undefined) return sudoCommands.filter((command) => sudoList.includes(command));
+  return parseSudoCommands(sudoers?.content ?? "");
+}
 
 /** The commands a sudoers file of ours allows; a line that is not ours shows up as it stands. */
 export function parseSudoCommands(text: string): string[] {

@@ -59,12 +59,13 @@ function planFiles(inputs: RepmgrNodeInputs, have: RepmgrNodeFacts): Action[] {
   if (inputs.layout !== undefined) return [];
   const { host, node, cluster } = inputs;
   const paths = clusterPaths(inputs);
-  const files = [have.repmgrConf && paths.repmgrConf, have.sudoers && paths.sudoers].filter(
+  const isAllowed = have.sudoers !== undefined || have.sudoList !== undefined;
+  const files = [have.repmgrConf && paths.repmgrConf, isAllowed ? paths.sudoers : undefined].filter(
     (path) => path !== undefined,
   );
   if (files.length === 0) return [];
   const why = `${cluster}/${node} is no longer managed: remove repmgr's files`;
-  return [{ do: "run", host, why, script: `rm -f ${files.map(sh).join(" ")}` }];
+  return [{ do: "run", host, needs: "root", why, script: `rm -f ${files.map(sh).join(" ")}` }];
 }
 
 function refuseNeeded(

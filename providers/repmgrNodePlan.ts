@@ -15,7 +15,7 @@ import { fellBehind, isSuperseded } from "./nodeState";
 import { planRegister, planWitness, planWitnessKnows } from "./register";
 import { planCopyAnew, planReturn, planSettle, planSupersede, type Return } from "./rejoin";
 import { isRotating, planRotation } from "./passwordRotation";
-import { parseSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
+import { foundSudoCommands, type RepmgrNodeFacts, type RepmgrNodeInputs } from "./repmgrNode";
 import { planBootstrap, repmgrRoleProblem } from "./repmgrRole";
 import { planRevival, planStart } from "./revive";
 
@@ -26,7 +26,7 @@ export const SUDOERS_FILE = { owner: "root:root", mode: "0440" };
 /** The plan of one node: its files; then it runs; then it follows; then it is registered. Each needs the one before. */
 export function planNode(want: RepmgrNodeInputs, have: RepmgrNodeFacts): Action[] {
   const self = memberOf(have.view, want.node);
-  const files = [...planConf(want, have.repmgrConf), ...planSudoers(want, have.sudoers)];
+  const files = [...planConf(want, have.repmgrConf), ...planSudoers(want, have)];
   if (self.facts.data !== "present") {
     throw new Refused(
       `${want.host}: ${want.cluster}/${want.node} has no data in ${want.dataDirectory}; run "pulumi up" so that it is cloned`,
@@ -127,11 +127,11 @@ function planConf(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] 
   ];
 }
 
-function planSudoers(want: RepmgrNodeInputs, file: FileFact | undefined): Action[] {
+function planSudoers(want: RepmgrNodeInputs, have: RepmgrNodeFacts): Action[] {
+  const { sudoers: file } = have;
   const isRight =
-    equal(parseSudoCommands(file?.content ?? ""), want.sudoCommands) &&
-    file?.mode === SUDOERS_FILE.mode &&
-    file.owner === SUDOERS_FILE.owner;
+    equal(foundSudoCommands(want, have), want.sudoCommands) &&
+    (have.sudoList !== undefined || (file?.mode === SUDOERS_FILE.mode && file.owner === SUDOERS_FILE.owner));
   // What others allow repmgr to do is theirs to say.
   if (isRight || want.layout !== undefined) return [];
   return [

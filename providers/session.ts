@@ -7,7 +7,8 @@ import { FactLoader } from "../facts/loader";
 import type { Probe } from "../facts/probe";
 import { SshPool } from "../ssh/pool";
 import type { HostConnection, SecretLookup } from "../ssh/types";
-import { type BaseInputs, type Ctx, HostLost } from "./kind";
+import { isRestricted } from "../ssh/restricted";
+import { type BaseInputs, type Ctx, HostLost, NotSeen } from "./kind";
 import { EngineGone } from "./engine";
 import type { World } from "./lifecycle";
 
@@ -44,7 +45,10 @@ export function openSession(config: SessionConfig): Session {
   const ctx = (reach: BaseInputs["reach"], fresh: boolean): Ctx => ({
     ask: (host, probe) => {
       const connection = connections(reach)(host);
-      return connection.lost === true ? ofLost(host, probe) : facts.ask(connection, probe, fresh);
+      if (connection.lost === true) return ofLost(host, probe);
+      if (probe.ofRoot !== undefined && isRestricted(connection))
+        return Promise.reject(new NotSeen(host, probe.ofRoot));
+      return facts.ask(connection, probe, fresh);
     },
   });
   const underWay = new Set<Promise<void>>();
@@ -64,6 +68,7 @@ export function openSession(config: SessionConfig): Session {
     },
     claims: () => loadNodes(config.inventory),
     isLost: (host) => today.get(host)?.lost === true,
+    isRestricted: (host, reach) => isRestricted(connections(reach)(host)),
     close: () => pool.close(),
   };
 }

@@ -123,7 +123,7 @@ export function planSpaces(host: string, want: Spaces, found: readonly SpaceDire
       have.is === "absent"
         ? `make ${directory} for the tablespace ${name}: a standby that replays its creation without it stops`
         : `${directory}, of the tablespace ${name}, is "${have.ownership}", PostgreSQL asks for "${SPACE_OWNERSHIP}"`;
-    return [{ do: "run", host, why, script: makeScript(directory) }];
+    return [{ do: "run", host, needs: "root", why, script: makeScript(directory) }];
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Action, WaitFor } from "../actions/action";
+import { type Action, asRoot, type WaitFor } from "../actions/action";
 import type { FileFact } from "../facts/file";
 import { isTimer, lastWordsProbe, unitProbe } from "../facts/unit";
 import { unitPath } from "../families";
@@ -11,15 +11,19 @@ import { isText, type UnitScript, wantedText } from "./unitScript";
 
 const READY_DEADLINE_MS = 60_000;
 
-/** Files first, then what systemd knows of them, then the process. PostgreSQL itself is never restarted here. */
+/**
+ * Files first, then what systemd knows of them, then the process. PostgreSQL itself is never restarted here. Only a repmgrd whose
+ * files are as wanted can be started and stopped without root.
+ */
 export function planUnit(want: SystemdUnitInputs, have: SystemdUnitFacts): Action[] {
-  return [
+  const files = [
     ...planScripts(want, have),
     ...planFile(want, have),
     ...planDropIns(want, have),
     ...planState(want, have),
-    ...planRun(want, have),
   ];
+  const run = planRun(want, have);
+  return [...asRoot(files), ...(files.length > 0 || isTimer(want.unit) ? asRoot(run) : run)];
 }
 
 /** @throws Refused while PostgreSQL runs: taking its unit away would leave it without one to stop it by */
@@ -49,7 +53,7 @@ export function planUnitDelete(have: SystemdUnitFacts, inputs: SystemdUnitInputs
   ];
   const stop = isActive ? "stop it and " : "";
   const why = `${unit} is no longer wanted: ${stop}remove it${scripts.length > 0 ? ` and ${scripts.join(", ")}` : ""}`;
-  return [{ do: "run", host, why, script: script.filter((line) => line !== "").join("\n") }];
+  return asRoot([{ do: "run", host, why, script: script.filter((line) => line !== "").join("\n") }]);
 }
 
 /** What a timer starts. */

@@ -3,7 +3,7 @@ import type { HistoryEntry, NodeReport } from "../providers/clusterReport";
 import { renderHtml } from "../templates/render";
 import type { Difference } from "./driftDifferences";
 import type { ClusterReport, DriftReport, ResourceReport } from "./driftReport";
-import { asText, propertyOf, titleOf, VERDICT, WHY } from "./driftTable";
+import { asText, propertyOf, titleOf, verdictOf, WHY } from "./driftTable";
 import { BOX, drawTopology } from "./driftTopology";
 
 /** repmgr's names of events in words; others are shown as they are. */
@@ -21,11 +21,12 @@ const ROLES: readonly NodeReport["role"][] = ["primary", "standby", "witness", "
 
 /** The report as one file: no script, nothing from elsewhere, every value escaped. */
 export function renderPage(report: DriftReport): string {
-  const { clusters, at, result, differences } = report;
+  const { clusters, at, differences, unseen } = report;
   return renderHtml("drift.html", {
     ...report,
     at: `${at.slice(0, 19).replace("T", " ")} UTC`,
-    verdict: VERDICT[result],
+    verdict: verdictOf(report),
+    hasUnseen: unseen.length > 0,
     count: differences === 0 ? "" : `${differences} ${differences === 1 ? "difference" : "differences"}`,
     clusters: clusters.filter(({ cluster, resources }) => cluster !== "" || resources.length > 0).map(clusterView),
     legend: ROLES.map((role) => ({ role })),

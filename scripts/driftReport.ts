@@ -40,6 +40,8 @@ export interface DriftReport {
   /** How many properties differ. */
   readonly differences: number;
   readonly clusters: readonly ClusterReport[];
+  /** What was not looked at, since the login may become postgres only: "db1: the firewall". It is taken to be as it was last seen. */
+  readonly unseen: readonly string[];
   readonly errors: readonly string[];
   readonly messages: readonly string[];
 }
@@ -63,6 +65,7 @@ export function driftReport(review: Review, at: Date): DriftReport {
     result: resultOf(all),
     differences: all.length,
     clusters,
+    unseen: unseenOf(review.resources),
     errors: [],
     messages: review.messages.filter((message) => !isOfCluster(message)),
   };
@@ -75,7 +78,16 @@ function saidOf(cluster: string): string {
 
 /** Says nothing of the hosts: after an error the engine shows what was deployed, for what was not looked at. */
 export function errorReport({ stack, errors, messages }: Omit<Review, "resources">, at: Date): DriftReport {
-  return { stack, at: at.toISOString(), result: "error", differences: 0, clusters: [], errors, messages };
+  return { stack, at: at.toISOString(), result: "error", differences: 0, clusters: [], unseen: [], errors, messages };
+}
+
+function unseenOf(resources: readonly Reviewed[]): string[] {
+  const all = resources.flatMap(({ found }) => {
+    const { unseen = [] } = (found?.outputs ?? {}) as { unseen?: readonly string[] };
+    const { host = "" } = (found?.inputs ?? {}) as { host?: string };
+    return unseen.map((what) => `${host}: ${what}`);
+  });
+  return [...new Set(all)].sort();
 }
 
 function clusterOf({ wanted, found, deployed }: Reviewed): string {

@@ -14,7 +14,7 @@ export const WHY: Readonly<Record<Cause, string>> = {
   follows: "follows from another change",
 };
 
-export const VERDICT: Readonly<Record<DriftReport["result"], string>> = {
+const VERDICT: Readonly<Record<DriftReport["result"], string>> = {
   clean: "clean: every host is as the inventory says",
   drift: "drift: hosts are not as they were deployed",
   planned: "planned: the hosts are as deployed, and the inventory or a secret has changed since",
@@ -23,16 +23,24 @@ export const VERDICT: Readonly<Record<DriftReport["result"], string>> = {
 
 /** The report for a terminal; control characters of any value are shown, never sent. */
 export function renderTable(report: DriftReport): string {
-  const { stack, at, result, differences, errors, messages, clusters } = report;
+  const { stack, at, differences, errors, messages, clusters, unseen } = report;
   const count = differences === 0 ? "" : ` (${differences} ${differences === 1 ? "difference" : "differences"})`;
   return [
-    `stack ${stack}, ${at}: ${VERDICT[result]}${count}`,
+    `stack ${stack}, ${at}: ${verdictOf(report)}${count}`,
+    ...unseen.map((what) => `not looked at: ${what}`),
     ...errors.map((error) => `error: ${error}`),
     ...messages.map((message) => `says: ${message}`),
     ...clusters.filter(isWorthALine).flatMap(clusterLines),
   ]
     .map(printable)
     .join("\n");
+}
+
+/** What only root sees is not called clean by a login that may become postgres only. */
+export function verdictOf({ result, unseen }: Pick<DriftReport, "result" | "unseen">): string {
+  return result === "clean" && unseen.length > 0
+    ? "clean, as far as a login that may become postgres only sees"
+    : VERDICT[result];
 }
 
 /** A value as one line: text as it is, a list as its entries. */

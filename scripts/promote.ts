@@ -11,7 +11,7 @@ import { runCommand } from "./clusterSession";
 import { committedRevision } from "./committed";
 import { confirmed } from "./confirmed";
 import { reviewStack } from "./driftReview";
-import { asText, renderTable, VERDICT } from "./driftTable";
+import { asText, renderTable, verdictOf } from "./driftTable";
 import { CommandError, fromHere, runOnStack, type StackChoice } from "./ownStack";
 import { promoteDifference } from "./promoteDifference";
 import { stackSettings } from "./stackSettings";
@@ -114,7 +114,9 @@ function refuseUnready(from: Environment, to: Environment, promotion: Promotion)
 async function refuseDrift({ name, choice }: Environment): Promise<void> {
   const report = await reviewStack(choice);
   if (report.result === "clean") {
-    console.log(`stack ${name}: ${VERDICT.clean}`);
+    console.log(
+      [`stack ${name}: ${verdictOf(report)}`, ...report.unseen.map((what) => `not looked at: ${what}`)].join("\n"),
+    );
     return;
   }
   const isDeployed = report.result === "planned" ? ` Type "pulumi up --stack ${name}" first` : "";

@@ -1,5 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Executor, NeedsRoot } from "../../actions/executor";
+import { ActionLog } from "../../actions/log";
 import { type Action, type Bracket, type PutFile, type Run, waitFor } from "../../actions/action";
 import { fileProbe } from "../../facts/file";
 import type { Shell } from "../../ssh/types";
@@ -52,6 +54,34 @@ describe("run", () => {
     const failure = await failureOf(apply(action));
     expect(failure.message).toBe("n1: exit status 3: refused\n  while: set a password");
     expect(JSON.stringify(world.takeLog())).not.toContain("canary");
+  });
+});
+
+describe("a login that may become postgres only", () => {
+  const executor = (): Executor =>
+    new Executor(world, world.facts, new ActionLog(join(server.scratch, "restricted.jsonl")), (name) => ({
+      ...server.host({ name }),
+      sudo: "postgres",
+    }));
+  test("is sent nothing of what needs root, nor what comes before it", async () => {
+    const sent = world.sent.length;
+    const bracket: Bracket = {
+      do: "bracket",
+      host: "n1",
+      why: "all",
+      before: [],
+      body: [put({ owner: "root:root" })],
+      after: [],
+    };
+    for (const last of [run("true", { needs: "root" }), put({ owner: "root:root" }), bracket]) {
+      const failure = await failureOf(executor().apply("Test t", [run(`touch ${directory}/a`), last]));
+      expect(failure).toBeInstanceOf(NeedsRoot);
+      expect(failure.message).toMatch(
+        /^n1: it needs root, and the login may become postgres only: .*\. Set "sudo: nopasswd".* for n1 in the inventory/,
+      );
+    }
+    expect(world.sent).toHaveLength(sent);
+    expect(readdirSync(directory)).toEqual([]);
   });
 });
 

@@ -44,6 +44,7 @@ const lifecycle = new Lifecycle({
   say: unreachable,
   claims: unreachable,
   isLost: () => false,
+  isRestricted: () => false,
 } satisfies World);
 
 /** What the program asks for today with the inventory of that state. */

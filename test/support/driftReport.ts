@@ -24,6 +24,7 @@ export function hostileReport(): DriftReport {
       at: "2026-11-24T11:33:00.000Z",
       result: "drift",
       differences: 1,
+      unseen: [evil],
       errors: [evil],
       messages: [evil],
     },

@@ -8,6 +8,7 @@ import { renderRepmgrConf } from "../../facts/repmgrConf";
 import type { LiveSetting, RegisteredNode, RunningFacts } from "../../facts/running";
 import { scramVerifier } from "../../facts/scram";
 import type { ClusterInputs, ClusterView, Member } from "../../providers/cluster";
+import { CLUSTER_DIRECTORY } from "../../providers/clusterDirectory";
 import { HEALTHY_CLUSTER, type PgClusterFacts, type PgClusterInputs } from "../../providers/pgCluster";
 import { HEALTHY_INSTANCE, type PgInstanceFacts, type PgInstanceInputs } from "../../providers/pgInstance";
 import { pgpass } from "../../providers/passFile";
@@ -114,6 +115,7 @@ export function rows(primary = 1, witness?: number): RegisteredNode[] {
 const STOPPED: InstanceFacts = {
   data: "present",
   ownership: "postgres:postgres 0700",
+  directory: CLUSTER_DIRECTORY,
   majorVersion: 17,
   isStandby: false,
   hasConfD: true,
@@ -125,7 +127,8 @@ const STOPPED: InstanceFacts = {
 
 export function without(data: "absent" | "empty" | "foreign"): InstanceFacts {
   const ownership = data === "absent" ? "" : "postgres:postgres 0700";
-  return { data, ownership, isStandby: false, hasConfD: false, alive: false, refusal: "", repmgrd: "inactive" };
+  const none = { isStandby: false, hasConfD: false, alive: false, refusal: "", repmgrd: "inactive" };
+  return { data, ownership, directory: CLUSTER_DIRECTORY, ...none };
 }
 
 /** A stopped instance that would start as a primary. */

@@ -1,4 +1,6 @@
+import { rootOnly } from "../../actions/action";
 import type { InstanceFacts } from "../../facts/instance";
+import { repmgrNodeKind } from "../../providers/repmgrNode";
 import * as facts from "../support/facts";
 import { plan, receiver, planOf } from "./nodePlanFixture";
 
@@ -39,6 +41,27 @@ describe("its files", () => {
   ])("%s", (_, over, expected) => {
     const actions = plan(inputs, facts.nodeFacts(inputs, healthy, over));
     expect(actions.map((a) => `${a.do}: ${a.why}`)).toEqual(expected);
+  });
+
+  test.each<[string, readonly string[], string[], string[]]>([
+    ["all of the file", ["/usr/bin/systemctl start postgresql-main"], [], ["/usr/bin/systemctl start postgresql-main"]],
+    [
+      "more than that",
+      ["/usr/bin/id", "/usr/bin/systemctl start postgresql-main"],
+      [],
+      ["/usr/bin/systemctl start postgresql-main"],
+    ],
+    ["nothing", [], ["repmgr starts and stops PostgreSQL through systemd with 1 exact commands"], []],
+  ])("where sudoers cannot be read, sudo lists %s", (_, sudoList, whys, shown) => {
+    const have = facts.nodeFacts(inputs, healthy, { sudoers: undefined, sudoList });
+    const actions = plan(inputs, have);
+    expect(actions.map(({ why }) => why)).toEqual(whys);
+    expect(rootOnly(actions, () => true)).toEqual(actions);
+    expect(repmgrNodeKind.project(inputs, have).inputs).toMatchObject({ sudoCommands: shown, files: "as wanted" });
+    expect(repmgrNodeKind.unseen?.(inputs, have)).toEqual([
+      "what else /etc/sudoers.d/repmgr-main allows, its owner and mode",
+    ]);
+    expect(repmgrNodeKind.isAbsent({ ...have, repmgrConf: undefined })).toBe(false);
   });
 
   test("repmgrd is restarted for a new repmgr.conf only where its unit exists", () => {

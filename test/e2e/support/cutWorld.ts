@@ -59,6 +59,7 @@ export class CutWorld implements World, Shell {
   say = () => undefined;
   claims = () => loadNodes(this.of.inventory);
   isLost = (): boolean => false;
+  isRestricted = (): boolean => false;
   review = () => this.ctx(false);
   fresh = () => this.ctx(true);
   apply: World["apply"] = (resource, _reach, actions) =>
