@@ -14,8 +14,19 @@ export interface FileFact {
 /** How stat(1) tells what a FileFact begins with. */
 export const STAT = "%U:%G 0%a %.Y";
 
+/**
+ * Shell, in words of the shell itself: closed PATH succeeds where a login that is not root cannot tell whether it is there, because
+ * a directory on the way may not be searched.
+ */
+export const CLOSED = `closed() {
+  way=\${1%/*}
+  while [ -n "$way" ] && [ ! -d "$way" ]; do way=\${way%/*}; done
+  [ ! -x "\${way:-/}" ] && echo "$way may not be searched by this login" >&2
+}`;
+
 /** Shell on "$f". */
-export const READ = `[ -e "$f" ] || exit 44
+export const READ = `${CLOSED}
+[ -e "$f" ] || { closed "$f" && exit 1; exit 44; }
 stat -c '${STAT}' "$f"
 cat "$f"`;
 
@@ -43,10 +54,11 @@ export function existsProbe(path: string): Probe<boolean> {
   return {
     key: `exists ${path}`,
     nothing: false,
-    script: `if [ -e ${sh(path)} ]; then echo yes; else echo no; fi`,
-    parse({ stdout }) {
+    script: `${CLOSED}
+if [ -e ${sh(path)} ]; then echo yes; elif ! closed ${sh(path)}; then echo no; fi`,
+    parse({ stdout, stderr }) {
       const said = stdout.trim();
-      if (said !== "yes" && said !== "no") throw new Error(`neither yes nor no: "${said}"`);
+      if (said !== "yes" && said !== "no") throw new Error(`neither yes nor no: "${said}" ${stderr.trim()}`.trim());
       return said === "yes";
     },
   };

@@ -1,5 +1,5 @@
 import { shJoin, sh } from "../ssh/quote";
-import { READ, STAT } from "./file";
+import { CLOSED, READ, STAT } from "./file";
 import type { Probe, Together } from "./probe";
 import { PROPERTIES } from "./unit";
 
@@ -36,7 +36,8 @@ export const ANSWERS = ["texts", "frames", "units"];
  */
 function filesScript(boundary: string, files: readonly Numbered<"file">[]): string {
   const names = files.map(({ number }) => `"$f${number}"`);
-  return `alone() {
+  return `${CLOSED}
+alone() {
   f=$2
   printf %s '${boundary}' >"$work/$1.err"
   ( ${READ} ) >"$work/$1.out" 2>>"$work/$1.err"
@@ -47,7 +48,7 @@ listed() {
   if [ "\${line#* * * }" = "$2" ]; then
     printf '%s %s 0\\n%s\\n' '${boundary}' "$1" "\${line%" $2"}" >"$work/$1.head"
     line= && IFS= read -r line || :
-  elif [ -e "$2" ]; then
+  elif [ -e "$2" ] || closed "$2" 2>/dev/null; then
     alone "$1" "$2" && false
   else
     printf '%s %s 44\\n%s%s\\n' '${boundary}' "$1" '${boundary}' '${boundary}' >>"$work/frames" && false
