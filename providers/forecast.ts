@@ -70,16 +70,16 @@ export class Forecast {
   }
 }
 
-/** What only root can do, all of a host in one line, with what to type. */
 function forRoot(foreseen: readonly Foreseen[]): string[] {
-  return byHost(foreseen.flatMap((one) => one.forRoot ?? [])).map(
-    ([host, whats]) => `refused: ${host}: ${needsRootText(whats)}. ${rootOnce(host)}`,
-  );
+  return forRootLines(foreseen.flatMap((one) => one.forRoot ?? [])).map((line) => `refused: ${line}`);
 }
 
-/** @param whats what would be done, and why */
-export function needsRootText(whats: readonly string[]): string {
-  return `this needs root, and the login may become postgres only: ${whats.join("; ")}`;
+/** What only root can do, all of a host in one line, with what to type. */
+export function forRootLines(all: readonly OfHost[]): string[] {
+  return byHost(all).map(
+    ([host, whats]) =>
+      `${host}: this needs root, and the login may become postgres only: ${whats.join("; ")}. ${rootOnce(host)}`,
+  );
 }
 
 function notLookedAt(foreseen: readonly Foreseen[]): string[] {

@@ -4,7 +4,7 @@ import { canonical, equal } from "./canonical";
 import type { Claims } from "./claims";
 import { Foresight } from "./foresight";
 import { type BaseInputs, type Ctx, type Kind, NotSeen, Refused } from "./kind";
-import { isAskedFor, pendingLine, pendingOf, refuseLeft, split, unseenOf } from "./restrictedLogin";
+import { isAskedFor, leftLines, pendingOf, refuseLeft, split, unseenOf } from "./restrictedLogin";
 import { STAMP, withoutStamp } from "./state";
 
 /** The engine writes this for a value it does not know yet (pulumi sdk, runtime/rpc.ts). */
@@ -183,7 +183,7 @@ export class Lifecycle {
         const { able: actions, left } = split(planned(kind, inputs, have), this.restrictedIn(inputs));
         if (isAsked) refuseLeft(left);
         if (actions.length === 0) {
-          const pending = left.map(pendingLine);
+          const pending = leftLines(left);
           for (const line of pending) this.world.say(line);
           const { outputs } = kind.project(inputs, have);
           const settled = { ...inputs, pending, ...outputs, ...unseenOf(kind, inputs, have), ...STAMP };

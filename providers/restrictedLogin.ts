@@ -1,7 +1,6 @@
 import { type Action, rootOnly } from "../actions/action";
-import { rootOnce } from "../ssh/sudoRefusal";
 import { equal } from "./canonical";
-import { needsRootText, type OfHost } from "./forecast";
+import { forRootLines, type OfHost } from "./forecast";
 import { type BaseInputs, type Kind, NotSeen, Refused } from "./kind";
 
 // What becomes of a resource where the login may become postgres only, and not root. What root alone can do is left undone: where
@@ -20,8 +19,9 @@ export function split(actions: readonly Action[], isRestricted: (host: string) =
   return { able: actions.filter((action) => !left.includes(action)), left };
 }
 
-export function ofHosts(actions: readonly Action[]): OfHost[] {
-  return actions.map(({ host, why }) => ({ host, what: why }));
+/** What is waited for once something is done is nothing to do. */
+export function ofHosts(left: readonly Action[]): OfHost[] {
+  return left.flatMap(({ do: what, host, why }) => (what === "waitFor" ? [] : [{ host, what: why }]));
 }
 
 /**
@@ -37,15 +37,14 @@ export function isAskedFor(kind: AnyKind, before: BaseInputs | undefined, now: B
   return keys.some((key) => !equal(before[key], wanted[key]));
 }
 
-/** As a review shows it among what up would do. */
-export function pendingLine({ host, why }: Pick<Action, "host" | "why">): string {
-  return `refused: ${host}: ${needsRootText([why])}. ${rootOnce(host)}`;
+/** As a review shows what is left for root, a line for each host. */
+export function leftLines(left: readonly Action[]): string[] {
+  return forRootLines(ofHosts(left)).map((line) => `refused: ${line}`);
 }
 
 /** @throws Refused for all of it, when it may not be left undone */
 export function refuseLeft(left: readonly Action[]): void {
-  if (left.length > 0)
-    throw new Refused(left.map((action) => pendingLine(action).replace(/^refused: /, "")).join("\n"));
+  if (left.length > 0) throw new Refused(forRootLines(ofHosts(left)).join("\n"));
 }
 
 /** What cannot be planned because it cannot be seen. @param what of the resource would change */
@@ -61,8 +60,8 @@ export function pendingOf(
   isRestricted: (host: string) => boolean,
 ): string[] {
   const lines = (actions: readonly Action[]): string[] => {
-    const { left } = split(actions, isRestricted);
-    return actions.map((action) => (left.includes(action) ? pendingLine(action) : `${action.host}: ${action.why}`));
+    const { able, left } = split(actions, isRestricted);
+    return [...able.map(({ host, why }) => `${host}: ${why}`), ...leftLines(left)];
   };
   try {
     return lines(kind.plan(inputs, have));

@@ -19,8 +19,8 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 function asNobody<T>(probe: Probe<T>): T {
   const isRoot = process.getuid?.() === 0;
   const become = isRoot ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
-  const [command, ...args] = [...become, "sh", "-c", probe.script] as [string, ...string[]];
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", cwd: "/" });
+  const args = [...become, "sh", "-c", probe.script];
+  const { status, stdout, stderr } = spawnSync("env", args, { encoding: "utf8", cwd: "/" });
   return probe.parse({ code: status ?? 1, stdout, stderr }, justNow());
 }
 

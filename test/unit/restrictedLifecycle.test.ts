@@ -68,7 +68,7 @@ describe("a host that is not as it was deployed, in what only root can mend", ()
   test("up does the rest, says what it has left, and keeps that as pending", async () => {
     const { kind, lifecycle, said, did } = scene({ size: "1", unit: "by hand", file: "old" });
     const { props = {} } = await lifecycle.read(kind, "db1", deployed);
-    expect(props.pending).toEqual([LEFT, "db1: write the file"]);
+    expect(props.pending).toEqual(["db1: write the file", LEFT]);
     const { outs } = await lifecycle.update(kind, deployed, props);
     expect(did).toEqual(["write the file"]);
     expect(said).toEqual([LEFT]);
