@@ -1,4 +1,5 @@
 import type { Checked } from "./check";
+import { checkFailoverSlots } from "./checkFailoverSlots";
 import { unknownName } from "./nearest";
 import type { RawCluster } from "./schema";
 
@@ -11,6 +12,7 @@ const SCHEMAS_SINCE = 15;
 export function checkPublished(checked: Checked, at: string[], cluster: RawCluster, roles: readonly string[]): void {
   const owners = new Map<string, string>();
   const needLogical: string[][] = [];
+  const failOver: string[][] = [];
   for (const [database, own] of Object.entries(cluster.databases)) {
     const here = [...at, "databases", database];
     for (const [name, publication] of Object.entries(own.publications ?? {})) {
@@ -27,8 +29,10 @@ export function checkPublished(checked: Checked, at: string[], cluster: RawClust
       owners.set(name, database);
       if (/^repmgr_slot_/.test(name)) checked.report(path, `'${name}' is taken by repmgr; choose another name`);
       if (!isDropped(checked, path, cluster, slot)) needLogical.push(path);
+      if (slot.failover) failOver.push([...path, "failover"]);
     }
   }
+  checkFailoverSlots(checked, at, cluster, failOver);
   checkLevel(checked, at, cluster, needLogical[0]);
 }
 

@@ -5,6 +5,7 @@ import { plainDirectory } from "./directory";
 import { deriveFencing } from "./deriveFencing";
 import { deriveHba } from "./deriveHba";
 import { deriveRepmgrOptions } from "./deriveRepmgr";
+import { failoverSlots, hasFailoverSlots, slotSettings } from "./deriveFailoverSlots";
 import { canonicalValues, deriveSettings } from "./deriveSettings";
 import { deriveNodeTls, deriveTls, type ReadFile } from "./deriveTls";
 import { deriveMonitoring } from "./monitoring";
@@ -82,6 +83,7 @@ export function deriveCluster(name: string, raw: RawCluster, inventory: RawInven
     roles: deriveRoles(raw),
     tablespaces: deriveTablespaces(raw),
     databases: deriveDatabases(raw),
+    ...(hasFailoverSlots(raw) ? { failoverSlots: failoverSlots(raw) } : {}),
     ...deriveRemoved(raw),
     hooks: { afterDeploy: raw.hooks.after_deploy },
     checksums: raw.checksums,
@@ -111,11 +113,15 @@ function deriveNodes(cluster: string, raw: RawCluster, inventory: RawInventory, 
     priority: priorityOf(node),
     location: locationOf(raw, node),
     upstream: node.upstream,
-    ...delayed(raw, node),
+    ...withSlots(raw, [name, node], delayed(raw, node)),
     repmgrOptions: Object.fromEntries(Object.entries(node.repmgr).map(([option, value]) => [option, String(value)])),
     tls: deriveNodeTls(cluster, raw, [name, node], inventory.hosts, read),
   }));
   return nodes.sort((a, b) => a.id - b.id);
+}
+
+function withSlots<T extends Pick<NodeSpec, "settings">>(raw: RawCluster, of: [string, RawNode], own: T): T {
+  return { ...own, settings: { ...own.settings, ...slotSettings(raw, of) } };
 }
 
 /** How a node's settings differ from the others', and its delay, which is one of them. */

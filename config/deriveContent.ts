@@ -2,7 +2,7 @@ import { canonicalValues } from "./deriveSettings";
 import type { RawCluster } from "./schema";
 import { PUBLISHED } from "./defaults";
 import { plainDirectory } from "./directory";
-import type { ClusterSpec, DatabaseSpec, GrantSpec, PublicationSpec, RemovedSpec } from "./types";
+import type { ClusterSpec, DatabaseSpec, GrantSpec, PublicationSpec, RemovedSpec, SlotSpec } from "./types";
 
 /** The roles as they are wanted; a key that nobody wrote is in none of them, so that it is compared with nothing. */
 export function deriveRoles(raw: RawCluster): ClusterSpec["roles"] {
@@ -99,8 +99,12 @@ function derivePublished({
 }: Pick<RawDatabase, "publications" | "slots">): Pick<DatabaseSpec, "publications" | "slots"> {
   return {
     ...(publications === undefined ? {} : { publications: kept(publications).map(derivePublication) }),
-    ...(slots === undefined ? {} : { slots: kept(slots).map(([name, { plugin }]) => ({ name, plugin })) }),
+    ...(slots === undefined ? {} : { slots: kept(slots).map(deriveSlot) }),
   };
+}
+
+function deriveSlot([name, { plugin, failover }]: [string, NonNullable<RawDatabase["slots"]>[string]]): SlotSpec {
+  return { name, plugin, ...(failover ? { failover } : {}) };
 }
 
 function derivePublication([name, publication]: [

@@ -45,6 +45,14 @@ export const slotSchema = z
       { pattern: /^[a-z][a-z0-9_]{0,62}$/, rule: "a lower-case letter, then lower-case letters, digits and _" },
       "The plugin that decodes for its reader; it cannot be changed later.",
     ).default("pgoutput"),
+    failover: z
+      .boolean()
+      .default(false)
+      .describe(
+        "The standbys keep copies of it, so that its reader goes on after a failover or a switchover; from PostgreSQL 17 on. No reader gets ahead of a standby that may be promoted.",
+      ),
     removed,
   })
-  .describe("A logical replication slot of the database. It keeps WAL for its reader, on the primary alone.");
+  .describe(
+    "A logical replication slot of the database. It keeps WAL for its reader, on the primary alone unless it is to fail over.",
+  );

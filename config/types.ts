@@ -181,6 +181,8 @@ export interface PublicationSpec {
 export interface SlotSpec {
   readonly name: string;
   readonly plugin: string;
+  /** The standbys keep copies of it, and whoever is promoted has it. */
+  readonly failover?: true;
 }
 
 export interface GrantSpec {
@@ -279,6 +281,8 @@ export interface ClusterSpec {
   readonly roles: readonly RoleSpec[];
   readonly tablespaces: readonly TablespaceSpec[];
   readonly databases: readonly DatabaseSpec[];
+  /** Names of the slots that fail over, those that are to go among them: their copies go with them. Absent: there are none. */
+  readonly failoverSlots?: readonly string[];
   /** Absent: nothing is dropped. */
   readonly removed?: RemovedSpec;
   readonly hooks: { readonly afterDeploy: readonly HookSpec[] };

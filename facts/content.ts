@@ -74,6 +74,8 @@ export interface SlotFact {
   readonly active: boolean;
   /** The WAL it was to keep is gone: nobody can read from it again. */
   readonly lost: boolean;
+  /** Standbys may keep copies of it; from PostgreSQL 17 on. Undefined is as good as false. */
+  readonly failover?: boolean;
 }
 
 export interface DatabaseFact {
@@ -142,8 +144,9 @@ const SHARED_SQL = `select json_build_object(
         substr(o, strpos(o, '=') + 1)), '{}') from unnest(spcoptions) o)) order by spcname), '[]')
     from pg_tablespace t where spcname !~ '^pg_'),
   'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'database', database, 'plugin', plugin,
-      'active', active, 'lost', coalesce(wal_status = 'lost', false)) order by slot_name), '[]')
-    from pg_replication_slots where not temporary),
+      'active', active, 'lost', coalesce(wal_status = 'lost', false),
+      'failover', coalesce((to_jsonb(s)->>'failover')::bool, false)) order by slot_name), '[]')
+    from pg_replication_slots s where not temporary),
   'available', (select json_object_agg(name, default_version) from pg_available_extensions))::jsonb::text;`;
 
 /**

@@ -10,8 +10,10 @@ export interface HandoverFacts {
   /** The last attempt to archive has failed. */
   readonly isArchivingBroken: boolean;
   readonly baseBackups: number;
-  /** Kept by this node alone: whoever reads from them would lose the place. */
+  /** Whoever reads from them would lose the place where nobody has copies. */
   readonly logicalSlots: readonly string[];
+  /** Copies of another node's slots from which somebody could read once this node is promoted. */
+  readonly copiedSlots?: readonly string[];
   readonly isReplayPaused: boolean;
   /** recovery_min_apply_delay in milliseconds. */
   readonly applyDelayMs: number;
@@ -28,6 +30,8 @@ const SQL = `select json_build_object(
   'baseBackups', (select count(*) from pg_stat_progress_basebackup),
   'logicalSlots', (select coalesce(json_agg(slot_name order by slot_name), '[]') from pg_replication_slots
     where slot_type = 'logical' and not temporary),
+  'copiedSlots', (select coalesce(json_agg(slot_name order by slot_name), '[]') from pg_replication_slots s
+    where not temporary and (to_jsonb(s)->>'synced')::bool and to_jsonb(s)->>'invalidation_reason' is null),
   'isReplayPaused', case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end,
   'applyDelayMs', (select setting::bigint from pg_settings where name = 'recovery_min_apply_delay'))`;
 

@@ -35,6 +35,20 @@ export interface Slot {
   readonly walStatus: string | null;
   /** Undefined is as good as false. */
   readonly isLogical?: boolean;
+  /** Of a logical one, from PostgreSQL 17 on; absent before. */
+  readonly copy?: SlotCopy | null;
+}
+
+/** What of a logical slot is for a failover. */
+export interface SlotCopy {
+  /** Standbys keep copies of it. */
+  readonly failover: boolean;
+  /** It is a copy of the primary's, or was one before its node was promoted. */
+  readonly synced: boolean;
+  /** A copy that is not ready: it goes when its node is promoted. */
+  readonly temporary: boolean;
+  /** Why nobody can read from it any more; null while somebody can. */
+  readonly invalid: string | null;
 }
 
 /** What repmgr needs of its role; all roles are read on the primary alone (content.ts). */
@@ -142,7 +156,9 @@ export const RUNNING_SQL = `select json_build_object(
   'replicas', (select coalesce(json_agg(json_build_object('name', application_name, 'state', state, 'syncState', sync_state,
       'lagBytes', coalesce(pg_wal_lsn_diff(l.lsn, replay_lsn), 0))), '[]') from pg_stat_replication),
   'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'active', active, 'walStatus', wal_status,
-      'isLogical', slot_type = 'logical')), '[]') from pg_replication_slots),
+      'isLogical', slot_type = 'logical', 'copy', case when slot_type = 'logical' and to_jsonb(s) ? 'synced' then
+        json_build_object('failover', to_jsonb(s)->'failover', 'synced', to_jsonb(s)->'synced', 'temporary', temporary,
+        'invalid', to_jsonb(s)->'invalidation_reason') end)), '[]') from pg_replication_slots s),
   'roles', (select coalesce(json_agg(json_build_object('name', rolname, 'login', rolcanlogin, 'superuser', rolsuper,
       'replication', rolreplication, 'verifier', rolpassword)), '[]') from pg_authid where rolname = 'repmgr'),
   'hasRepmgr', exists (select from pg_database where datname = 'repmgr'))::jsonb::text

@@ -17,6 +17,8 @@ export interface Member {
   readonly delay?: string;
   /** How every node reaches its database repmgr; holds no password. */
   readonly conninfo: string;
+  /** No reader of a logical slot that fails over gets ahead of it. */
+  readonly isWaitedFor?: true;
 }
 
 /** What every kind that belongs to a cluster knows of it. `members` holds all nodes, in order of id. */
@@ -88,6 +90,18 @@ export function memberOf(view: ClusterView, node: string): MemberFacts {
 
 export function isLive(m: MemberFacts): m is LiveMember {
   return m.facts.running !== undefined;
+}
+
+export const NOT_WAITED_FOR = "readers of logical slots do not wait for it yet";
+
+/**
+ * Readers of slots do not wait for a standby that was gone a moment ago: repmgrd has yet to tell the primary that it is back
+ * (event.sh).
+ */
+export function isLeftOut({ fileSettings }: RunningFacts, { id, isWaitedFor }: Member): boolean {
+  const told = fileSettings.synchronized_standby_slots;
+  if (isWaitedFor !== true || told?.sourceFile.endsWith("/postgresql.auto.conf") !== true) return false;
+  return !told.setting.split(/\s*,\s*/).includes(`repmgr_slot_${id}`);
 }
 
 /** The data nodes that take writes now. Healthy clusters have exactly one. */

@@ -14,6 +14,7 @@ import {
   checkProblem,
   expectedUpstream,
   followingProblem,
+  formerSlots,
   leftSlots,
   slotOf,
   slotProblem,
@@ -59,6 +60,23 @@ export function planLeftSlots(want: RepmgrNodeInputs, view: ClusterView): Action
       ],
     ),
   );
+}
+
+/** SQL: of these logical slots, drops on a standby those that are no copies and that nobody reads; a copy goes with its original. */
+export function dropLogical(names: readonly string[]): string {
+  const list = names.map(sqlLiteral).join(", ");
+  return `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name in (${list}) and slot_type = 'logical' and not synced and not active and pg_is_in_recovery() \\g /dev/null`;
+}
+
+/**
+ * A former primary still has the slots that it was read from, and each keeps the copy of the new primary's slot of that name
+ * from being made.
+ */
+export function planFormerSlots(want: RepmgrNodeInputs, view: ClusterView): Action[] {
+  const former = formerSlots(want, view);
+  if (former.length === 0) return [];
+  const why = `${want.node} has the logical slots ${former.join(", ")} from its time as primary, in the place of copies: drop them`;
+  return [sqlAction(want, { host: want.host, database: "postgres" }, why, [dropLogical(former)])];
 }
 
 export function planFollow(

@@ -28,6 +28,8 @@ export interface Handover {
   /** Whom the inventory has `from` follow, where that is not `to`. */
   readonly upstream?: Member;
   readonly witness?: Member;
+  /** Logical slots that `to` has copies of. */
+  readonly slots?: readonly string[];
 }
 
 export function handoverOf(inputs: TreeInputs, view: ClusterView, from: Member, to: Member): Handover {

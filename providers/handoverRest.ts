@@ -1,9 +1,9 @@
 import { type Action, type WaitFor } from "../actions/action";
 import { sh, sqlLiteral } from "../ssh/quote";
-import { type ClusterInputs, instanceOf, type Member, stillPrimary } from "./cluster";
+import { type ClusterInputs, instanceOf, isLeftOut, type Member, NOT_WAITED_FOR, stillPrimary } from "./cluster";
 import { senderOf } from "./clusterReport";
 import { repmgr, sqlAction } from "./commands";
-import { makeSlot, tellToFollow } from "./follow";
+import { dropLogical, makeSlot, tellToFollow } from "./follow";
 import type { Handover } from "./handover";
 
 const FOLLOW_DEADLINE_MS = 60_000;
@@ -13,7 +13,7 @@ const FREE_SECONDS = 10;
 
 /** What is left to do once `to` takes writes: nobody waits for it, and it may be done later. */
 export function planAfterwards(inputs: ClusterInputs, handover: Handover): Action[] {
-  const { from, to, upstream, siblings, staying } = handover;
+  const { from, to, upstream, siblings, staying, slots = [] } = handover;
   return [
     ...planRegistration(inputs, handover),
     ...siblings.flatMap((sibling) => follow(inputs, sibling, to)),
@@ -23,6 +23,7 @@ export function planAfterwards(inputs: ClusterInputs, handover: Handover): Actio
     ...staying.map((member) => streams(inputs, member, from, to)),
     ...(handover.witness === undefined ? [] : [witness(inputs, handover.witness, to)]),
     dropSlots(inputs, from, [to, ...siblings], `drop the slots that ${from.node} had as primary`),
+    ...(slots.length === 0 ? [] : [dropOwn(inputs, from, slots)]),
     ...(upstream === undefined
       ? []
       : [dropSlots(inputs, to, [from], `drop the slot of ${from.node}, which follows ${upstream.node}`)]),
@@ -87,7 +88,8 @@ function streams(inputs: ClusterInputs, member: Member, from: Member, primary: M
       stillPrimary(primary, now);
       if (running === undefined) return refusal || "not running";
       const sender = senderOf(member, running)?.host;
-      return sender === from.address ? undefined : `it streams from ${sender ?? "nobody"}`;
+      if (sender !== from.address) return `it streams from ${sender ?? "nobody"}`;
+      return now.running !== undefined && isLeftOut(now.running, member) ? NOT_WAITED_FOR : undefined;
     },
   };
 }
@@ -95,6 +97,11 @@ function streams(inputs: ClusterInputs, member: Member, from: Member, primary: M
 function witness(inputs: ClusterInputs, { host, node }: Member, to: Member): Action {
   const script = repmgr(inputs, `witness register -h ${to.address} -p ${inputs.port} -U repmgr -d repmgr --force`);
   return { do: "run", host, why: `${node} witnesses for ${to.node}`, script };
+}
+
+function dropOwn(inputs: ClusterInputs, { host, node }: Member, slots: readonly string[]): Action {
+  const why = `drop the logical slots that ${node} had as primary, in whose place it copies those of the new one`;
+  return sqlAction(inputs, { host, database: "postgres" }, why, [dropLogical(slots)]);
 }
 
 /** Nobody reads from them any more, their owners have others through which they stream; left, they would keep WAL for ever. */

@@ -55,6 +55,8 @@ export function checkProblem(want: RepmgrNodeInputs, upstream: string, { setting
       ? `it streams from ${upstream} only as long as its certificate is right`
       : `it streams from ${upstream} without looking at its certificate`;
   }
+  if (want.copiedSlots !== undefined && told.dbname === undefined)
+    return `it streams from ${upstream} and copies no slots, because its primary_conninfo has no dbname`;
   const shown = want.hasLoginCertificates === true ? clusterPaths(want).loginCertificate : undefined;
   if (told.sslcert === shown && told.sslkey === shown) return undefined;
   return shown === undefined
@@ -167,6 +169,35 @@ export function leftSlots(want: RepmgrNodeInputs, view: ClusterView): LeftSlot[]
     const isFree = holder.facts.running.slots.some(({ name, active }) => name === slot && !active);
     return isFree && follows !== undefined ? [{ slot, holder: holder.member, owner: owner.member, follows }] : [];
   });
+}
+
+/**
+ * Logical slots of a standby that were its own when it was primary, with the names of slots which the primary now has for a
+ * failover: proved to be of no use, because nobody reads them.
+ */
+export function formerSlots(want: RepmgrNodeInputs, view: ClusterView): string[] {
+  const { running } = memberOf(view, want.node).facts;
+  const primary = livePrimaries(view)[0];
+  if (running?.inRecovery !== true || primary === undefined) return [];
+  const onPrimary = failoverSlotsOf(primary);
+  const left = running.slots.filter(({ copy, active }) => !active && copy?.synced === false && !copy.temporary);
+  return left.flatMap(({ name }) => (onPrimary.includes(name) && want.copiedSlots?.includes(name) ? [name] : []));
+}
+
+/** Of the slots that are to fail over, those that would be lost if this standby were promoted now. */
+export function lackingCopies(want: RepmgrNodeInputs, view: ClusterView): string[] {
+  // One that cannot be asked is not in the view of the command "status".
+  const running = view.find(({ member }) => member.node === want.node)?.facts.running;
+  const primary = livePrimaries(view)[0];
+  if (running?.inRecovery !== true || primary === undefined) return [];
+  const ready = running.slots.filter(({ copy }) => copy?.synced === true && !copy.temporary && copy.invalid === null);
+  return failoverSlotsOf(primary).filter(
+    (name) => want.copiedSlots?.includes(name) === true && !ready.some((slot) => slot.name === name),
+  );
+}
+
+function failoverSlotsOf({ facts }: LiveMember): string[] {
+  return facts.running.slots.flatMap(({ name, copy }) => (copy?.failover === true ? [name] : []));
 }
 
 function placeElsewhere(holder: LiveMember, owner: LiveMember, primary: LiveMember, slot: string): string | undefined {

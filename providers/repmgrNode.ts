@@ -6,7 +6,16 @@ import { clusterPaths } from "../families";
 import { type ClusterInputs, type ClusterView, memberOf, observeCluster, livePrimaries } from "./cluster";
 import { type NodeReport, roleOf } from "./clusterReport";
 import { type Ctx, type Kind, NotSeen } from "./kind";
-import { fellBehind, isSuperseded, leftSlots, nodeState, registrationState, slotProblem } from "./nodeState";
+import {
+  fellBehind,
+  formerSlots,
+  isSuperseded,
+  lackingCopies,
+  leftSlots,
+  nodeState,
+  registrationState,
+  slotProblem,
+} from "./nodeState";
 import { repmgrRoleProblem } from "./repmgrRole";
 import { planNodeDelete } from "./repmgrNodeDelete";
 import { rewindQuestion } from "./rejoin";
@@ -27,6 +36,8 @@ export interface RepmgrNodeInputs extends ClusterInputs {
   readonly repmgrPassword: string;
   /** The role repmgr is no superuser; absent, it is. */
   readonly limitedRole?: true;
+  /** Names of the logical slots that it keeps copies of as a standby; absent: of none. */
+  readonly copiedSlots?: readonly string[];
   /** What a healthy node shows; the program always writes HEALTHY_NODE. */
   readonly state: string;
   readonly registration: string;
@@ -80,6 +91,7 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
     "sudoCommands",
     "repmgrPassword",
     "limitedRole",
+    "copiedSlots",
     "state",
     "registration",
     "slot",
@@ -105,6 +117,7 @@ export const repmgrNodeKind: Kind<RepmgrNodeInputs, RepmgrNodeFacts, RepmgrNodeO
     repmgrConf === undefined && sudoers === undefined && sudoList === undefined,
 
   plan: planNode,
+  remarks: (want, { view }) => lackingCopies(want, view).map((slot) => withoutCopy(want.node, slot)),
 
   project(inputs, have) {
     const self = memberOf(have.view, inputs.node);
@@ -153,6 +166,11 @@ export function foundSudoCommands(
   return parseSudoCommands(sudoers?.content ?? "");
 }
 
+/** A slot's place is copied once its reader has read on from where the standby began to keep what it needs. */
+export function withoutCopy(node: string, slot: string): string {
+  return `${node} has no copy yet of the logical slot ${slot}, which would be lost if ${node} were promoted now; it comes while somebody reads from the slot`;
+}
+
 /** The commands a sudoers file of ours allows; a line that is not ours shows up as it stands. */
 export function parseSudoCommands(text: string): string[] {
   const prefix = "postgres ALL=(root) NOPASSWD: ";
@@ -177,7 +195,10 @@ async function askRewind(
 }
 
 function leftState(inputs: RepmgrNodeInputs, view: ClusterView): string | undefined {
-  const left = leftSlots(inputs, view).map(({ slot, holder }) => `${slot} on ${holder.node}`);
+  const left = [
+    ...leftSlots(inputs, view).map(({ slot, holder }) => `${slot} on ${holder.node}`),
+    ...formerSlots(inputs, view).map((slot) => `${slot} on ${inputs.node}`),
+  ];
   return left.length === 0 ? undefined : `left over: ${left.join(", ")}`;
 }
 

@@ -10,7 +10,7 @@ import { render } from "../templates/render";
 import { equal } from "./canonical";
 import { isLive, type LiveMember, memberOf, type MemberFacts, thePrimary } from "./cluster";
 import { Refused } from "./kind";
-import { planFollow, planLeftSlots, planSlot } from "./follow";
+import { planFollow, planFormerSlots, planLeftSlots, planSlot } from "./follow";
 import { fellBehind, isSuperseded } from "./nodeState";
 import { planRegister, planWitness, planWitnessKnows } from "./register";
 import { planCopyAnew, planReturn, planSettle, planSupersede, type Return } from "./rejoin";
@@ -84,6 +84,7 @@ function planRunning(want: RepmgrNodeInputs, have: RepmgrNodeFacts, self: LiveMe
     ...planRegister(want, have, self, primary),
     ...planWitnessKnows(want, have.view, primary),
     ...planLeftSlots(want, have.view),
+    ...planFormerSlots(want, have.view),
   ];
 }
 

@@ -2,10 +2,12 @@ import type { Action } from "../actions/action";
 import {
   type ClusterView,
   instanceOf,
+  isLeftOut,
   isLive,
   type LiveMember,
   livePrimaries,
   type Member,
+  NOT_WAITED_FOR,
   stillPrimary,
 } from "./cluster";
 import { clusterPaths } from "../families";
@@ -51,7 +53,8 @@ export function planRollingRestart(
   const heir = own === undefined || isFirst ? undefined : heirOf(want, view, primary);
   const last =
     heir === undefined || own === undefined ? inPlace : moved(want, view, gated(want, have, heir, primary), own);
-  const words = wordsOf(want, { primary, standbys, own, isFirst, heir });
+  const hasSlots = (have.handover[primary.member.node]?.logicalSlots.length ?? 0) > 0;
+  const words = wordsOf(want, { primary, standbys, own, isFirst, heir, hasSlots });
   return [
     whilePaused(
       want,
@@ -65,7 +68,7 @@ export function planRollingRestart(
 /** Stopping to hand over is most of a restart: it comes back with what it waited for. */
 function moved(want: PgClusterInputs, view: ClusterView, handover: Handover, need: PendingRestart): Action[] {
   const { from, to } = handover;
-  const isBack = want.switchBack === true || want.preferredPrimary === from.node;
+  const isBack = comesBack(want, from.node) && handover.slots === undefined;
   return [
     ...planHandover(want, handover),
     ...(need.enablesChecksums ? restartAs(want, from, "standby", need, to) : []),
@@ -92,21 +95,26 @@ interface Order {
   readonly own: PendingRestart | undefined;
   readonly isFirst: boolean;
   readonly heir: string | undefined;
+  /** Logical ones, of which who was primary has no copies when it comes back. */
+  readonly hasSlots: boolean;
 }
 
-function wordsOf(want: PgClusterInputs, { primary, standbys, own, isFirst, heir }: Order): string {
+function comesBack({ switchBack, preferredPrimary }: PgClusterInputs, node: string): boolean {
+  return switchBack === true || preferredPrimary === node;
+}
+
+function wordsOf(want: PgClusterInputs, { primary, standbys, own, isFirst, heir, hasSlots }: Order): string {
   const { node } = primary.member;
   const names = standbys.map(({ member }) => member.node).join(", ");
   if (own === undefined) return `rolling restart of ${names}`;
   if (names === "" && heir === undefined) return `restart of ${node} in its place`;
   if (isFirst) return `rolling restart of ${node}, which a lower limit has to reach first, then ${names}`;
   if (heir === undefined) return `rolling restart of ${names}, then ${node} in its place`;
-  const isBack = want.switchBack === true || want.preferredPrimary === node;
-  const steps = [
-    `switchover to ${heir}`,
-    `${names === "" ? "restart of " : ""}${node}`,
-    ...(isBack ? [`switchover back to ${node}`] : []),
-  ];
+  const isBack = comesBack(want, node);
+  const back = hasSlots
+    ? `not back yet, ${node} has no copies of the logical slots then`
+    : `switchover back to ${node}`;
+  const steps = [`switchover to ${heir}`, `${names === "" ? "restart of " : ""}${node}`, ...(isBack ? [back] : [])];
   return names === "" ? steps.join(", then ") : `rolling restart of ${[names, ...steps].join(", then ")}`;
 }
 
@@ -150,6 +158,7 @@ function planAttached(want: PgClusterInputs, view: ClusterView, primary: LiveMem
         if (running === undefined || target === undefined) return refusal || "not running";
         if (waitsItsDelay(member, running)) return undefined;
         if (running.walReceiver?.status !== "streaming") return "it does not stream yet";
+        if (source.running !== undefined && isLeftOut(source.running, member)) return NOT_WAITED_FOR;
         if (member.delay !== undefined) return undefined;
         return running.walBytes >= target
           ? undefined

@@ -1,13 +1,15 @@
 import type { DatabaseSpec, SlotSpec } from "../config/types";
 import type { SlotFact } from "../facts/content";
-import { sqlLiteral } from "../ssh/quote";
+import { conninfoValue, sqlLiteral } from "../ssh/quote";
 import type { Difference } from "./difference";
 
 /** The managed logical slots from which somebody can read. */
 export function foundSlots({ name: database, slots = [] }: DatabaseSpec, found: readonly SlotFact[]): SlotSpec[] {
-  return slots.flatMap(({ name }) => {
+  return slots.flatMap(({ name, failover }) => {
     const have = found.find((slot) => slot.name === name);
-    return have?.database !== database || have.lost ? [] : [{ name, plugin: have.plugin ?? "" }];
+    if (have?.database !== database || have.lost) return [];
+    // A subscription may have its slot fail over without us.
+    return [{ name, plugin: have.plugin ?? "", ...(failover === true && have.failover === true ? { failover } : {}) }];
   });
 }
 
@@ -17,8 +19,8 @@ export function slotPaths(wanted: readonly DatabaseSpec[], found: readonly SlotF
 }
 
 /**
- * Slots that are to be made, each by itself: PostgreSQL makes none in a transaction that has written. One that was there once is
- * none of these (slotRefusals).
+ * Slots that are to be made or to fail over, each by itself: PostgreSQL makes none in a transaction that has written. One that
+ * was there once is none of those to be made (slotRefusals).
  * @param known "shop.warehouse" of those that were there once
  */
 export function slotDifferences(
@@ -27,10 +29,17 @@ export function slotDifferences(
   known: readonly string[],
 ): Difference[] {
   return wanted.flatMap(({ name: database, slots = [] }) =>
-    slots
-      .filter(({ name }) => !found.some((slot) => slot.name === name) && !known.includes(`${database}.${name}`))
-      .map((want) => creation(database, want)),
+    slots.flatMap((want) => {
+      const have = found.find((slot) => slot.name === want.name);
+      if (have === undefined) return known.includes(`${database}.${want.name}`) ? [] : [creation(database, want)];
+      return lacksFailover(database, want, have) && !have.active ? [alteration(database, want)] : [];
+    }),
   );
+}
+
+function lacksFailover(database: string, { failover, plugin }: SlotSpec, have: SlotFact): boolean {
+  const isOurs = have.database === database && have.plugin === plugin && !have.lost;
+  return isOurs && failover === true && have.failover !== true;
 }
 
 /**
@@ -53,6 +62,7 @@ export function slotRefusals(
         return [`there is a slot ${want.name} already, ${of}: choose another name, or drop it by hand`];
       }
       if (have.lost) return [loss(database, want, on, have)];
+      if (lacksFailover(database, want, have) && have.active) return [busy(database, want)];
       if (have.plugin === want.plugin) return [];
       return [
         `slot ${want.name} of ${database} has the plugin ${have.plugin ?? "?"}, not ${want.plugin}, and PostgreSQL cannot change that. ` +
@@ -62,24 +72,43 @@ export function slotRefusals(
   );
 }
 
-function loss(database: string, { name, plugin }: SlotSpec, on: string, have?: SlotFact): string {
+function loss(database: string, { name, plugin, failover }: SlotSpec, on: string, have?: SlotFact): string {
   const slot = sqlLiteral(name);
   const drop = have === undefined ? "" : `select pg_drop_replication_slot(${slot}); `;
   return (
     `the logical slot ${name} of ${database} ${have === undefined ? "is gone, as after a failover" : "has lost the WAL that it kept"}: what its ` +
     `reader had not read yet is in no slot, and one made anew would lead it over that gap without a word. Have the reader copy its tables ` +
-    `anew, then type on ${on}, in the database ${database}: ${drop}select pg_create_logical_replication_slot(${slot}, ${sqlLiteral(plugin)})`
+    `anew, then type on ${on}, in the database ${database}: ${drop}select pg_create_logical_replication_slot(${slot}, ${sqlLiteral(plugin)}${failover === true ? ", failover => true" : ""})`
   );
 }
 
-function creation(database: string, { name, plugin }: SlotSpec): Difference {
+/** A subscription that was told nothing of it says so itself: one with "failover = false" would take it away again. */
+function busy(database: string, { name }: SlotSpec): string {
+  return (
+    `the logical slot ${name} of ${database} does not fail over, and while somebody reads from it that cannot be changed here. A subscription: type where ` +
+    `it is: alter subscription ... disable; alter subscription ... set (failover = true); alter subscription ... enable. Another reader: stop it, then type: pulumi up`
+  );
+}
+
+function creation(database: string, { name, plugin, failover }: SlotSpec): Difference {
   const slot = sqlLiteral(name);
+  const more = failover === true ? ", failover => true" : "";
   return {
-    what: `create logical slot ${name} (${plugin}) in ${database}, once the transactions that run then have ended`,
+    what: `create logical slot ${name} (${plugin}) in ${database}${failover === true ? ", which fails over" : ""}, once the transactions that run then have ended`,
     database,
     sql: [
-      `select pg_create_logical_replication_slot(${slot}, ${sqlLiteral(plugin)}) where not exists (select from pg_replication_slots where slot_name = ${slot});`,
+      `select pg_create_logical_replication_slot(${slot}, ${sqlLiteral(plugin)}${more}) where not exists (select from pg_replication_slots where slot_name = ${slot});`,
     ],
+    isAlone: true,
+  };
+}
+
+/** No SQL function changes it, only a replication connection does (PostgreSQL documentation, 53.4). */
+function alteration(database: string, { name }: SlotSpec): Difference {
+  return {
+    what: `logical slot ${name} of ${database} fails over`,
+    database: `dbname=${conninfoValue(database)} replication=database`,
+    sql: [`ALTER_REPLICATION_SLOT ${name} (FAILOVER true);`],
     isAlone: true,
   };
 }

@@ -74,11 +74,13 @@ export function gated(
     ...targetProblems(inputs, target, primary),
     ...watchProblems(inputs, view),
     ...workProblems(primary.member.node, handover[primary.member.node]),
+    ...slotProblems([primary.member.node, handover[primary.member.node]], [to, handover[to]]),
     ...replayProblems(to, handover[to]),
   ];
   if (problems.length > 0)
     throw new Refused(`cluster ${inputs.cluster}: no switchover to ${to}: ${problems.join("; ")}`);
-  return handoverOf(inputs, view, primary.member, target.member);
+  const slots = handover[primary.member.node]?.logicalSlots ?? [];
+  return { ...handoverOf(inputs, view, primary.member, target.member), ...(slots.length === 0 ? {} : { slots }) };
 }
 
 function targetProblems({ port }: ClusterInputs, target: LiveMember, primary: LiveMember): string[] {
@@ -107,7 +109,7 @@ function watchProblems({ failover }: ClusterInputs, view: ClusterView): string[]
 
 function workProblems(primary: string, facts: HandoverFacts | undefined): string[] {
   if (facts === undefined) return [`${primary} was not asked what it is doing`];
-  const { oldestTransactionSeconds: age, unarchived, isArchivingBroken, baseBackups, logicalSlots } = facts;
+  const { oldestTransactionSeconds: age, unarchived, isArchivingBroken, baseBackups } = facts;
   return [
     ...(age > TRANSACTION_LIMIT_SECONDS
       ? [
@@ -121,12 +123,21 @@ function workProblems(primary: string, facts: HandoverFacts | undefined): string
       ? [`${unarchived} WAL files wait on ${primary} to be archived, ${UNARCHIVED_LIMIT} at most are allowed`]
       : []),
     ...(baseBackups > 0 ? [`a base backup of ${primary} is under way`] : []),
-    ...(logicalSlots.length > 0
-      ? [
-          `the logical replication slots ${logicalSlots.join(", ")} are on ${primary} alone, whoever reads from them would lose the place`,
-        ]
-      : []),
   ];
+}
+
+type Asked = readonly [node: string, facts: HandoverFacts | undefined];
+
+/**
+ * A copy that is a little behind gives a reader again what it has already confirmed, and a subscription knows that: nothing is lost.
+ */
+function slotProblems([primary, from]: Asked, [to, target]: Asked): string[] {
+  const copied = target?.copiedSlots ?? [];
+  const lacking = (from?.logicalSlots ?? []).filter((slot) => !copied.includes(slot));
+  if (lacking.length === 0) return [];
+  const which = `the logical replication slots ${lacking.join(", ")} are on ${primary}`;
+  const where = copied.length === 0 ? "alone" : `and have no copy on ${to} that could be read from`;
+  return [`${which} ${where}, whoever reads from them would lose the place`];
 }
 
 function replayProblems(to: string, facts: HandoverFacts | undefined): string[] {

@@ -50,9 +50,16 @@ export function sharedInputs(spec: ClusterSpec, inventory: Inventory): SharedInp
     members: spec.nodes.map((node) => {
       const { name, id, host, address, initialRole, delay } = node;
       const conninfo = nodeConninfo(spec, node, paths);
-      return { node: name, id, host, address, conninfo, witness: initialRole === "witness", delay };
+      const isWaitedFor = isHeir(spec, node) ? { isWaitedFor: true as const } : {};
+      return { node: name, id, host, address, conninfo, witness: initialRole === "witness", delay, ...isWaitedFor };
     }),
   };
+}
+
+/** Named in what the others have as synchronized_standby_slots. */
+function isHeir({ nodes, failoverSlots }: ClusterSpec, { id }: NodeSpec): boolean {
+  const named = nodes.map(({ settings }) => settings.synchronized_standby_slots?.split(",") ?? []);
+  return failoverSlots !== undefined && named.flat().includes(`repmgr_slot_${id}`);
 }
 
 /** Node to the node it follows; undefined while all follow the primary. */
@@ -111,6 +118,7 @@ export function nodeInputs(spec: ClusterSpec, inventory: Inventory, of: NodeSpec
       return verbs.map((verb) => `${systemctl} ${verb} ${unit.replace(/\.service$/, "")}`);
     }),
     limitedRole: spec.limitedRole,
+    ...(of.settings.sync_replication_slots === "on" ? { copiedSlots: spec.failoverSlots } : {}),
     ...HEALTHY_NODE,
   };
 }

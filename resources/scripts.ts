@@ -10,6 +10,8 @@ import { startGuard, VOTE_CLASS } from "./units";
 
 /** A command of a person's own that hangs must not stay for ever. */
 const COMMAND_SECONDS = 60;
+/** repmgrd waits for a standby that follows. */
+const SLOT_SECONDS = 10;
 
 /** Where scripts are that a test runs; default: the family's. */
 export interface Elsewhere {
@@ -90,8 +92,16 @@ export function eventScript(spec: ClusterSpec, elsewhere: Elsewhere = {}): TextS
     command: sh(spec.eventCommand ?? ""),
     commandSeconds: COMMAND_SECONDS,
     fence: spec.fencing === undefined ? "" : sh(elsewhere.fence ?? paths.fence),
+    ...(spec.failoverSlots === undefined ? {} : { slotSql: slotSql(spec, elsewhere), slotSeconds: SLOT_SECONDS }),
   };
   return { template: "event.sh", view };
+}
+
+/** Shell: SQL on the node's own instance, in which repmgr's events come as postgres. @throws Error when a value holds a NUL */
+function slotSql(spec: ClusterSpec, { binDirectory }: Elsewhere): string {
+  const { socketDirectory } = clusterPaths({ ...spec, cluster: spec.name });
+  const psql = `${binDirectory ?? familyLayout(spec.family).binDirectory(spec.version)}/psql`;
+  return `${sh(psql)} -XAtqw -v ON_ERROR_STOP=1 -h ${sh(socketDirectory)} -p ${spec.port} -d postgres`;
 }
 
 /** What a script needs to ask all other nodes, and to know when they are enough. */

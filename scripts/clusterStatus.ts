@@ -2,8 +2,8 @@ import type { ClusterSpec } from "../config/types";
 import type { InstanceFacts } from "../facts/instance";
 import { type ClusterView, livePrimaries, memberOf, type MemberFacts } from "../providers/cluster";
 import { describeNode, historyOf, type NodeReport } from "../providers/clusterReport";
-import { expectedUpstream, nodeState, slotOf } from "../providers/nodeState";
-import type { RepmgrNodeInputs } from "../providers/repmgrNode";
+import { expectedUpstream, lackingCopies, nodeState, slotOf } from "../providers/nodeState";
+import { type RepmgrNodeInputs, withoutCopy } from "../providers/repmgrNode";
 import { nodeInputs } from "../resources/inputs";
 import { answered, type Look, type Looker } from "./clusterLook";
 import type { ClusterSession } from "./clusterSession";
@@ -60,6 +60,7 @@ export function statusOf(wants: readonly RepmgrNodeInputs[], looks: readonly Loo
     ...(primaries.length === 0 ? ["no node takes writes"] : []),
     ...(primaries.length > 1 ? [`${primaries.join(" and ")} both take writes`] : []),
     ...nodes.flatMap(problemsOf),
+    ...wants.flatMap((want) => lackingCopies(want, view).map((slot) => withoutCopy(want.node, slot))),
   ];
   const primary = primaries.length === 1 ? (primaries[0] ?? "none") : "none";
   return { cluster: first.cluster, at: at.toISOString(), primary, problems, nodes };

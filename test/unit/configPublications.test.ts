@@ -78,11 +78,6 @@ const slots: Case[] = [
     ],
   ],
   [
-    "failover, which repmgr does not let be",
-    [LOGICAL, app("slots: { s: { failover: true } }")],
-    [`23: ${C}.databases.app.slots.s.failover: unknown key 'failover'; known are plugin, removed`],
-  ],
-  [
     "too few slots for all",
     [[SETTING, "wal_level: logical\n      max_replication_slots: 4"], app("slots: { s: {}, t: {} }")],
     [`17: ${C}.settings.max_replication_slots: this cluster needs at least 5, found 4`],

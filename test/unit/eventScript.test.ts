@@ -16,13 +16,22 @@ function executable(path: string, text: string): void {
 }
 
 describe("the event script", () => {
-  const told = (command: string, args: string[]): { status: number | null; ms: number; dir: string; out: string } => {
+  const told = (
+    command: string,
+    args: string[],
+    slots?: { psql: string },
+  ): { status: number | null; ms: number; dir: string; out: string } => {
     const dir = mkdtempSync(join(tmpdir(), "event-"));
     scratch.push(dir);
     const [spec] = inventoryOf(edited()).clusters as [ClusterSpec];
     executable(join(dir, "logger"), `{ echo "logger $*"; cat; } >>${dir}/journal\n`);
     executable(join(dir, "fence"), `echo "$1" >>${dir}/fenced\n`);
-    const script = eventScript({ ...spec, eventCommand: command }, { fence: join(dir, "fence") });
+    executable(join(dir, "psql"), `echo "psql $*" >>${dir}/asked; cat >>${dir}/asked; ${slots?.psql ?? ""}\n`);
+    const more = slots === undefined ? {} : { failoverSlots: ["warehouse"] };
+    const script = eventScript(
+      { ...spec, ...more, eventCommand: command },
+      { fence: join(dir, "fence"), binDirectory: dir },
+    );
     const began = Date.now();
     const env = { PATH: `${dir}:/usr/bin:/bin` };
     const { status, stdout, stderr } = spawnSync("/bin/sh", ["-s", ...args], {
@@ -71,6 +80,40 @@ describe("the event script", () => {
     expect(journal).toContain("MESSAGE=node 9: repmgrd_start failed");
     expect(journal).toContain("PRIORITY=4");
     expect(journal).toContain("no such pager\nthe command for events ended with exit status 3");
+  });
+
+  describe.each(["standby_follow", "node_rejoin"])("where slots fail over, after %s", (event) => {
+    test("sees to what their copies need before repmgr goes on", () => {
+      const { dir, out } = told("", ["2", event, "1", "", ""], { psql: "" });
+      const [call, ...statements] = read(dir, "asked").split("\n");
+      expect(call).toBe("psql -XAtqw -v ON_ERROR_STOP=1 -h /run/postgresql -p 5432 -d postgres");
+      expect(statements.join("\n")).toContain("alter system set primary_conninfo");
+      expect([out, read(dir, "journal")]).toEqual(["", expect.not.stringContaining("failover is not set")]);
+    });
+
+    test("says why it cannot", () => {
+      const { dir, status } = told("", ["2", event, "1", "", ""], { psql: "echo starting up >&2; exit 2" });
+      expect(status).toBe(0);
+      expect(read(dir, "journal")).toContain(
+        "logger -t repmgr-main -- n2: what its slots need for a failover is not set: starting up",
+      );
+    });
+  });
+
+  test.each(["child_node_disconnect", "child_node_reconnect", "child_node_new_connect", "standby_promote"])(
+    "where slots fail over, %s keeps nobody waiting",
+    async (event) => {
+      const { dir, ms } = told("", ["1", event, "1", "", ""], { psql: "" });
+      expect(ms).toBeLessThan(900);
+      expect(read(dir, "asked")).toBe("");
+      await later(() => read(dir, "asked").includes("synchronized_standby_slots"));
+      expect(read(dir, "asked")).toContain("alter system set synchronized_standby_slots");
+    },
+  );
+
+  test("asks nothing at any other event, and nothing at all where no slot fails over", () => {
+    expect(read(told("", ["1", "repmgrd_start", "1", "", ""], { psql: "" }).dir, "asked")).toBe("");
+    expect(read(told("", ["2", "standby_follow", "1", "", ""]).dir, "asked")).toBe("");
   });
 
   test("looks for a newer primary when a standby has left", async () => {
