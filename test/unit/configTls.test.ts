@@ -77,7 +77,7 @@ test("every script that asks other nodes checks them and shows a certificate, an
     return cluster && node
       ? Object.values(nodeScripts(cluster, node))
           .map(textOf)
-          .filter((text) => /psql/.test(text))
+          .filter((text) => / -U repmgr /.test(text))
       : [];
   });
   const check = "export PGSSLMODE=verify-full PGSSLROOTCERT='/etc/repmgr/main/ca.crt'\n";
