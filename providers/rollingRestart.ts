@@ -111,11 +111,13 @@ function wordsOf(want: PgClusterInputs, { primary, standbys, own, isFirst, heir,
   if (isFirst) return `rolling restart of ${node}, which a lower limit has to reach first, then ${names}`;
   if (heir === undefined) return `rolling restart of ${names}, then ${node} in its place`;
   const isBack = comesBack(want, node);
-  const back = hasSlots
-    ? `not back yet, ${node} has no copies of the logical slots then`
-    : `switchover back to ${node}`;
-  const steps = [`switchover to ${heir}`, `${names === "" ? "restart of " : ""}${node}`, ...(isBack ? [back] : [])];
-  return names === "" ? steps.join(", then ") : `rolling restart of ${[names, ...steps].join(", then ")}`;
+  const steps = [
+    `switchover to ${heir}`,
+    `${names === "" ? "restart of " : ""}${node}`,
+    ...(isBack && !hasSlots ? [`switchover back to ${node}`] : []),
+  ];
+  const stays = isBack && hasSlots ? `, and not back, as ${node} has no copies of the logical slots then` : "";
+  return `${names === "" ? steps.join(", then ") : `rolling restart of ${[names, ...steps].join(", then ")}`}${stays}`;
 }
 
 function reasonOf(pending: readonly PendingRestart[]): string {

@@ -196,6 +196,18 @@ test("back again, who moved moves with it, and who follows the node by the inven
   expect(moved).toEqual(["n3 follows n2", "n3 follows n1"]);
 });
 
+test("nobody is moved back who has no copies of the logical slots yet, and the preview says so", () => {
+  const seen = waiting({ shared_buffers: "1MB" });
+  const slots = { n1: atRest({ logicalSlots: ["warehouse"] }), n2: atRest({ copiedSlots: ["warehouse"] }) };
+  const want = facts.pgClusterInputs({ switchBack: true });
+  const have = { view: seen, handover: { ...calm(seen), ...slots } };
+  const [bracket] = planRollingRestart(want, have, pendingRestarts(want, seen)) as Bracket[];
+  expect(bracket?.why).toMatch(
+    /switchover to n2, then n1, and not back, as n1 has no copies of the logical slots then \(because/,
+  );
+  expect(facts.shell(bracket?.body ?? []).match(/pg_promote/g)).toHaveLength(1);
+});
+
 test("a gate that is shut keeps everything as it is", () => {
   const seen = waiting({ shared_buffers: "1MB" });
   const have = { view: seen, handover: { ...calm(seen), n1: atRest({ oldestTransactionSeconds: 600 }) } };
