@@ -7,6 +7,7 @@ import { Refused } from "../../providers/kind";
 import { pgClusterKind, type PgClusterInputs } from "../../providers/pgCluster";
 import { repmgrNodeKind } from "../../providers/repmgrNode";
 import { planSwitchover } from "../../providers/switchover";
+import { statusOf } from "../../scripts/clusterStatus";
 import * as facts from "../support/facts";
 import { atRest, calm } from "../support/handoverFacts";
 import { planOf } from "./nodePlanFixture";
@@ -120,6 +121,20 @@ describe("a standby", () => {
     ["one that is ready", [COPIED], []],
   ])("with %s says in the preview whether a failover would lose the slot", (_, slots, remarks) => {
     expect(seen(second(" dbname=repmgr", slots)).remarks).toEqual(remarks);
+  });
+
+  test("is named by the status while it has none", () => {
+    const wants = [1, 2, 3].map((id) => facts.nodeInputs(id, want));
+    const view = (slots: readonly Slot[]) => [
+      READ,
+      second(" dbname=repmgr", slots),
+      facts.standby(3, 1, { settings: { primary_conninfo: told(" dbname=repmgr") }, slots: [COPIED] }),
+    ];
+    expect(statusOf(wants, view([]), new Date(0)).problems).toEqual([REMARK]);
+    expect(statusOf(wants, view([COPIED]), new Date(0)).problems).toEqual([]);
+    expect(statusOf(wants, [READ, new Error("pg2: no answer"), facts.standby(3)], new Date(0)).problems[0]).toMatch(
+      /^n2 cannot/,
+    );
   });
 
   test("that was primary drops its own slot of that name, which nobody reads, so that the copy can come", () => {
