@@ -24,6 +24,7 @@ import { keptSpaces, planSpaces, spaceProblems } from "./spaceDirectories";
 import type { PgInstanceFacts, PgInstanceInputs } from "./pgInstance";
 import { planRevival } from "./revive";
 import { refuseStrangers } from "./stranger";
+import { refuseOldSlots } from "./slotVersion";
 import { refuseLowerLevel } from "./walLevel";
 
 const HBA = "pg_hba.conf";
@@ -39,6 +40,7 @@ export function planInstance(want: PgInstanceInputs, have: PgInstanceFacts): Act
   refuseForeignData(want, have, self);
   refuseStrangers(want, have.view);
   refuseLowerLevel(want, self);
+  refuseOldSlots(want, self);
   refuseSpaces(want, have, self);
   const tls = planTlsFiles(want, have);
   const spaces = planSpaces(want.host, want.tablespaces ?? {}, have.spaces);

@@ -5,6 +5,7 @@ import type { RunningFacts, Slot, SlotCopy } from "../../facts/running";
 import { isLeftOut } from "../../providers/cluster";
 import { Refused } from "../../providers/kind";
 import { pgClusterKind, type PgClusterInputs } from "../../providers/pgCluster";
+import { pgInstanceKind } from "../../providers/pgInstance";
 import { repmgrNodeKind } from "../../providers/repmgrNode";
 import { planSwitchover } from "../../providers/switchover";
 import { statusOf } from "../../scripts/clusterStatus";
@@ -159,6 +160,22 @@ describe("a standby", () => {
     ["is of a server before 17", { ...logical(), copy: null }],
   ])("keeps a slot that %s", (_, own, first = READ) => {
     expect(planOf({ self, nodes: nodes(second(" dbname=repmgr", [own]), first), want })).toEqual([]);
+  });
+});
+
+describe("the server", () => {
+  const planned = (version: string, list = "repmgr_slot_2,repmgr_slot_3") => {
+    const want = facts.instanceInputs(1, { settings: { synchronized_standby_slots: list } });
+    const view = facts.view([facts.primary({}, { version }), facts.standby(2), facts.standby(3)]);
+    return pgInstanceKind.plan(want, facts.instanceFacts(want, view));
+  };
+
+  test("is refused while it is so old that its parallel queries would fail after a failover", () => {
+    expect(() => planned("17.6 (Debian 17.6-1.pgdg13+1)")).toThrow(
+      "pg1: logical slots fail over from PostgreSQL 17.7 on, and 17.6 runs: after a failover its parallel queries would fail",
+    );
+    expect(planned("17.6", "")).toEqual([]);
+    for (const version of ["17.7", "17.12 (Debian 17.12-0+deb13u1)"]) expect(planned(version)).toEqual([]);
   });
 });
 
