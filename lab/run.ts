@@ -33,8 +33,7 @@ const groups = new Set<number>();
 let isWatched = false;
 
 /** However this process ends, short of a SIGKILL: what it has begun, such as an image, is of no use to anybody. */
-function endWithUs(group: number): void {
-  groups.add(group);
+function endGroupsWithUs(): void {
   if (isWatched) return;
   isWatched = true;
   process.once("exit", endGroups);
@@ -69,9 +68,11 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
   const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
   return new Promise((resolve, reject) => {
     const { env = process.env, ownGroup: detached = false, what = argv.join(" ") } = options;
+    // Before there is a child: whoever ended us in between would leave it alone.
+    if (detached) endGroupsWithUs();
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env, detached });
     const { pid } = child;
-    if (detached && pid !== undefined) endWithUs(pid);
+    if (detached && pid !== undefined) groups.add(pid);
     const settle = (): void => {
       clearTimeout(timer);
       if (pid !== undefined) groups.delete(pid);

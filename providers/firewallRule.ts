@@ -85,7 +85,9 @@ export const firewallRuleKind: Kind<FirewallRuleInputs, FirewallFact, FirewallRu
   },
 
   planDelete(have, inputs, claims) {
-    const { host, port, sources, cluster } = inputs;
+    const { host, port, cluster } = inputs;
+    // A look before may have found that some of them are let in only until, or only after, a restart.
+    const sources = [...inputs.sources, ...inputs.runtimeOnly, ...inputs.permanentOnly];
     if (claimsOfOthers(claims, inputs).some((claim) => claim.host === host && claim.port === port)) return [];
     const isAsked = ({ source }: SourceRule): boolean => sources.some((ours) => isSameNetwork(ours, source));
     const permanent = of(port, have.permanent).filter(isAsked);

@@ -149,7 +149,7 @@ alias cat=false; printf() { false; }; export -f printf; echo "Herzlich willkomme
           host,
           `stat -c %a ${DATA}/postgresql.conf /etc/repmgr/main/repmgr.conf /etc/repmgr/main /etc/systemd/system/repmgrd-main.service`,
         );
-        expect(modes.split("\n")).toEqual(["600", "640", "755", "644"]);
+        expect(modes.split("\n")).toEqual(["600", "640", "1775", "644"]);
       }
     });
   },

@@ -198,7 +198,7 @@ describe("running and waiting", () => {
       7,
     ],
   ])("who tells us to end ends the program's children, too, where %s", async (_, signal, more, code) => {
-    const file = join(dir, "pid");
+    const file = join(dir, `pid-${signal}`);
     const argv = JSON.stringify(["sh", "-c", `sleep 60 & echo $! > ${file}; wait`]);
     const program = `require(${JSON.stringify(join(projectRoot(), "bin/lab/run.js"))}).run(${argv}, { ownGroup: true }).catch(() => 0); ${more}`;
     const child = spawn(process.execPath, ["-e", program], { stdio: "ignore" });

@@ -163,7 +163,9 @@ open fd00::a/128 5433 other
     test("of a removal that was cut the chain is left, and is taken out", () => {
       const cut = KEPT.replace("unit enabled", "unit not-found").replace(/^(chain|open) .*\n/gm, "");
       expect(cut).not.toBe(KEPT);
-      const script = scripts(firewallRuleKind.planDelete(have(TABLES + cut), want, []));
+      const found = firewallRuleKind.project(want, have(TABLES + cut)).inputs;
+      expect(found).toMatchObject({ sources: [], runtimeOnly: want.sources });
+      const script = scripts(firewallRuleKind.planDelete(have(TABLES + cut), found, []));
       expect(script).toContain("'chain inet filter input' 'chain ip guard first'");
       expect(script.indexOf("nft -f -\n' nftables-open close")).toBeGreaterThan(
         script.indexOf("systemctl daemon-reload"),
