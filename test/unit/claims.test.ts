@@ -68,7 +68,15 @@ describe("what another node of today's inventory has taken over is left alone", 
 
 describe("what is of a host and not of a node", () => {
   const other = claim({ cluster: "crm", node: "c1", version: 16, port: 5433, dataDirectory: "/srv/crm" });
-  const rule = { host: "pg3", cluster: "main", node: "n3", port: 5432, sources: ["198.18.0.11/32"] };
+  const rule = {
+    host: "pg3",
+    cluster: "main",
+    node: "n3",
+    port: 5432,
+    sources: ["198.18.0.11/32"],
+    runtimeOnly: [],
+    permanentOnly: [],
+  };
   const open = [{ source: "198.18.0.11/32", port: 5432, rule: "" }];
 
   test.each<[string, Claims, number]>([
