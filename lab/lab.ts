@@ -143,13 +143,8 @@ export class Lab {
       await this.fleet.prepare(image, names, progress);
       await this.fleet.boot(names, progress);
       // The others are somebody's who knows where they are.
-      if (this.dir === labDirectory(labHome())) this.linkInto(projectRoot());
+      if (this.dir === labDirectory(labHome())) linkInto(projectRoot(), this.paths);
     });
-  }
-
-  /** Lets the inventories of a checkout find this lab's keys in their places below .lab. */
-  linkInto(checkout: string): void {
-    linkInto(checkout, this.paths);
   }
 
   /** Pulls the plug of a host. What its kernel had not written yet survives all the same: the page cache is ours. */
